@@ -1,0 +1,339 @@
+package message
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// AppendJSON appends the document as one JSON object, always the same bytes
+// for the same document: fields in the order of the design, absent where empty.
+//
+// It is written out because the bytes are compared, and because reflection
+// would take more time than parsing and merging together.
+func (d *Document) AppendJSON(b []byte) []byte {
+	w := writer{b: b}
+	w.open()
+	w.str("kind", d.Kind)
+	w.time("@timestamp", d.Timestamp)
+	w.time("first_seen", d.FirstSeen)
+	w.time("last_seen", d.LastSeen)
+	w.float("duration", d.LastSeen.Sub(d.FirstSeen).Seconds())
+	w.object("host", func() { w.str("name", d.Host) })
+	w.str("instance", d.Instance)
+	w.str("queue_id", d.QueueID)
+	w.str("origin", d.Origin)
+	w.str("direction", d.Direction)
+	w.str("from", d.From)
+	w.str("from_domain", domainOf(d.From))
+	w.strs("to", d.To)
+	w.strs("to_domain", domainsOf(d.To))
+	w.str("subject", d.Subject)
+	w.strs("subjects", d.Subjects)
+	w.str("search", d.searchedWords)
+	w.str("message_id", d.MessageID)
+	if d.HasSize {
+		w.int("size", d.Size)
+	}
+	if d.HasNRcpt {
+		w.int("nrcpt", d.NRcpt)
+	}
+	d.writeClient(&w)
+	if d.HasUID {
+		w.int("uid", d.UID)
+	}
+	w.str("status", d.Status)
+	w.bool("complete", d.Complete)
+	w.bool("open", d.Open)
+	w.int("lines", int64(d.Lines))
+	w.array("recipients", len(d.Recipients), func(i int) { d.Recipients[i].write(&w) })
+	w.object("counts", func() { d.Counts.write(&w) })
+	w.array("checks", len(d.Checks), func(i int) { d.Checks[i].write(&w) })
+	w.array("links", len(d.Links), func(i int) { d.Links[i].write(&w) })
+	w.strs("warnings", d.Warnings)
+	w.int("unparsed", int64(d.Unparsed))
+	w.array("log", len(d.Log), func(i int) { d.Log[i].write(&w) })
+	w.int("schema", Schema)
+	w.close()
+	return w.b
+}
+
+func (d *Document) writeClient(w *writer) {
+	if c := d.Client; c != (Client{}) {
+		w.object("client", func() {
+			w.str("hostname", c.Hostname)
+			w.str("ip", c.IP)
+			w.posInt("port", c.Port)
+			w.str("helo", c.HELO)
+			w.str("proto", c.Proto)
+		})
+	}
+	if s := d.SASL; s != (SASL{}) {
+		w.object("sasl", func() {
+			w.str("method", s.Method)
+			w.str("username", s.Username)
+			w.str("sender", s.Sender)
+		})
+	}
+}
+
+func (r *Recipient) write(w *writer) {
+	w.str("to", r.To)
+	w.str("orig_to", r.OrigTo)
+	w.str("domain", domainOf(r.To))
+	w.str("status", r.Status)
+	w.str("dsn", r.DSN)
+	w.str("response", r.Response)
+	w.str("transport", r.Transport)
+	if l := r.Relay; l != (Relay{}) {
+		w.object("relay", func() {
+			w.str("hostname", l.Hostname)
+			w.str("ip", l.IP)
+			w.posInt("port", l.Port)
+			w.str("name", l.Name)
+		})
+	}
+	w.str("remote_queue_id", r.QueuedAs)
+	w.str("tls", r.TLS)
+	w.int("attempts", int64(r.Attempts))
+	w.time("first_attempt", r.FirstAttempt)
+	w.time("last_attempt", r.LastAttempt)
+	if r.HasDelay {
+		w.float("delay", r.Delay)
+	}
+	if r.HasDelays {
+		w.object("delays", func() {
+			w.float("before_qmgr", r.Delays[0])
+			w.float("in_qmgr", r.Delays[1])
+			w.float("conn_setup", r.Delays[2])
+			w.float("transmission", r.Delays[3])
+		})
+	}
+	w.array("history", len(r.History), func(i int) {
+		h := &r.History[i]
+		w.time("time", h.Time)
+		w.str("status", h.Status)
+		w.str("dsn", h.DSN)
+		w.str("relay", h.Relay)
+		w.str("response", h.Response)
+	})
+}
+
+func (c *Counts) write(w *writer) {
+	for _, n := range [...]struct {
+		name  string
+		value int
+	}{
+		{"sent", c.Sent},
+		{"deferred", c.Deferred},
+		{"bounced", c.Bounced},
+		{"expired", c.Expired},
+		{"rejected", c.Rejected},
+		{"discarded", c.Discarded},
+		{"deleted", c.Deleted},
+		{"held", c.Held},
+		{"queued", c.Queued},
+		{"total", c.Total},
+	} {
+		w.int(n.name, int64(n.value))
+	}
+}
+
+func (c *Check) write(w *writer) {
+	w.str("program", c.Program)
+	w.str("action", c.Action)
+	w.str("stage", c.Stage)
+	w.str("text", c.Text)
+	w.str("code", c.Code)
+	w.str("dsn", c.DSN)
+}
+
+func (l *Link) write(w *writer) {
+	w.str("rel", l.Rel)
+	w.str("queue_id", l.QueueID)
+	w.str("host", l.Host)
+}
+
+func (l *Line) write(w *writer) {
+	w.time("time", l.Time)
+	w.str("program", l.Program)
+	w.str("pid", l.PID)
+	w.str("text", l.Text)
+}
+
+func domainsOf(addrs []string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, a := range addrs {
+		if d := domainOf(a); d != "" && !seen[foldCase(d)] {
+			seen[foldCase(d)] = true
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// StoredLines reads the lines back from a document's JSON, and its schema. An
+// error means that the document is none of ours; it names no content.
+func StoredLines(source []byte) (lines []Line, schema int, err error) {
+	var stored struct {
+		Schema int `json:"schema"`
+		Log    []struct {
+			Time    time.Time `json:"time"`
+			Program string    `json:"program"`
+			PID     string    `json:"pid"`
+			Text    string    `json:"text"`
+		} `json:"log"`
+	}
+	if err := json.Unmarshal(source, &stored); err != nil {
+		return nil, 0, fmt.Errorf("stored document: its log cannot be read (%T)", err)
+	}
+	lines = make([]Line, len(stored.Log))
+	for i, l := range stored.Log {
+		lines[i] = Line{l.Time, l.Program, l.PID, l.Text}
+	}
+	return lines, stored.Schema, nil
+}
+
+// writer appends JSON. Names are our own and need no escaping.
+type writer struct {
+	b     []byte
+	comma bool
+}
+
+func (w *writer) open()  { w.b = append(w.b, '{'); w.comma = false }
+func (w *writer) close() { w.b = append(w.b, '}'); w.comma = true }
+
+func (w *writer) name(n string) {
+	if w.comma {
+		w.b = append(w.b, ',')
+	}
+	w.comma = true
+	w.b = append(w.b, '"')
+	w.b = append(w.b, n...)
+	w.b = append(w.b, '"', ':')
+}
+
+func (w *writer) str(n, v string) {
+	if v != "" {
+		w.name(n)
+		w.b = appendString(w.b, v)
+	}
+}
+
+func (w *writer) strs(n string, v []string) {
+	if len(v) == 0 {
+		return
+	}
+	w.name(n)
+	w.b = append(w.b, '[')
+	for i, s := range v {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		w.b = appendString(w.b, s)
+	}
+	w.b = append(w.b, ']')
+}
+
+func (w *writer) int(n string, v int64) {
+	w.name(n)
+	w.b = strconv.AppendInt(w.b, v, 10)
+}
+
+func (w *writer) posInt(n string, v int64) {
+	if v > 0 {
+		w.int(n, v)
+	}
+}
+
+func (w *writer) float(n string, v float64) {
+	w.name(n)
+	w.b = strconv.AppendFloat(w.b, v, 'f', -1, 64)
+}
+
+func (w *writer) bool(n string, v bool) {
+	w.name(n)
+	w.b = strconv.AppendBool(w.b, v)
+}
+
+// time writes milliseconds, or microseconds where there are any.
+func (w *writer) time(n string, t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	w.name(n)
+	layout := `"2006-01-02T15:04:05.000Z"`
+	if t.Nanosecond()%int(time.Millisecond) != 0 {
+		layout = `"2006-01-02T15:04:05.000000Z"`
+	}
+	w.b = t.UTC().AppendFormat(w.b, layout)
+}
+
+func (w *writer) object(n string, fill func()) {
+	w.name(n)
+	w.open()
+	fill()
+	w.close()
+}
+
+func (w *writer) array(n string, length int, item func(i int)) {
+	if length == 0 {
+		return
+	}
+	w.name(n)
+	w.b = append(w.b, '[')
+	for i := range length {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		w.open()
+		item(i)
+		w.close()
+	}
+	w.b = append(w.b, ']')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends a JSON string (RFC 8259 7). What is not UTF-8 becomes
+// U+FFFD.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x80 {
+			if r, n := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+			b = append(append(b, s[from:i]...), "\uFFFD"...)
+			i++
+			from = i
+			continue
+		}
+		if c >= 0x20 && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		b = append(b, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		from = i
+	}
+	return append(append(b, s[from:]...), '"')
+}

@@ -1,0 +1,265 @@
+package message
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postweave/postweave/worker/postlog"
+)
+
+// recipients collects what became of each recipient: one entry for each pair of
+// final and original address, compared without regard to case.
+type recipients struct {
+	list      []recipient
+	index     map[string]int // by key; nil while the list is short
+	announced []string       // named as recipient by cleanup or a message-wide verdict
+}
+
+// recipient is an entry in the making.
+type recipient struct {
+	Recipient
+	to, orig string // folded
+	tries    []try
+	rejects  int // refusals at RCPT
+}
+
+// try is one attempt with what orders it.
+type try struct {
+	fact          *fact
+	delay         float64
+	status        string
+	final, probed bool
+}
+
+// linearUpTo is the length up to which the list is searched without an index.
+const linearUpTo = 16
+
+func foldCase(s string) string { return strings.ToLower(s) }
+
+// entry finds or makes the entry for a pair of addresses.
+func (r *recipients) entry(to, orig string) *recipient {
+	lowTo, lowOrig := foldCase(to), foldCase(orig)
+	if r.index == nil {
+		for i := range r.list {
+			if r.list[i].to == lowTo && r.list[i].orig == lowOrig {
+				return &r.list[i]
+			}
+		}
+	} else if i, ok := r.index[lowTo+"\x00"+lowOrig]; ok {
+		return &r.list[i]
+	}
+	r.list = append(r.list, recipient{Recipient: Recipient{To: to, OrigTo: orig}, to: lowTo, orig: lowOrig})
+	if r.index != nil {
+		r.index[lowTo+"\x00"+lowOrig] = len(r.list) - 1
+	} else if len(r.list) > linearUpTo {
+		r.index = make(map[string]int, 4*linearUpTo)
+		for i := range r.list {
+			r.index[r.list[i].to+"\x00"+r.list[i].orig] = i
+		}
+	}
+	return &r.list[len(r.list)-1]
+}
+
+// try adds an attempt.
+func (r *recipients) try(f *folding, x *fact) {
+	e := &x.event
+	t := try{fact: x, delay: e.Delivered.Delay}
+	if !e.Delivered.HasDelay {
+		t.delay = x.Time.Sub(f.doc.Timestamp).Seconds()
+	}
+	var known bool
+	if t.status, t.final, known = attemptStatus(e); !known {
+		f.warn(WarnUnknownStatus)
+	}
+	t.probed = t.status == Deliverable || t.status == Undeliverable
+	entry := r.entry(f.value(e.To), f.value(e.OrigTo))
+	entry.tries = append(entry.tries, t)
+}
+
+// announce notes an address that a line names as one of the recipients. Whether
+// it becomes an entry is settled at the end: cleanup may have expanded it.
+func (r *recipients) announce(to string) {
+	if to != "" && !slices.Contains(r.announced, to) {
+		r.announced = append(r.announced, to)
+	}
+}
+
+// refuse notes a recipient that was refused at RCPT.
+func (r *recipients) refuse(f *folding, x *fact) {
+	e := &x.event
+	entry := r.entry(f.value(e.To), "")
+	entry.rejects++
+	entry.DSN, entry.Response = e.Check.DSN, f.value(e.Check.Text)
+	if entry.FirstAttempt.IsZero() {
+		entry.FirstAttempt = x.Time
+	}
+	entry.LastAttempt = x.Time
+}
+
+// refused tells that the recipient was refused at RCPT and never accepted
+// since.
+func (r *recipient) refused() bool { return r.rejects > 0 && len(r.tries) == 0 }
+
+// settle gives each entry its status and orders them, worst first.
+func (r *recipients) settle(f *folding) {
+	r.admitAnnounced(f)
+	for i := range r.list {
+		r.list[i].settle(f)
+	}
+	slices.SortFunc(r.list, func(a, b recipient) int {
+		if c := cmp.Compare(severity[a.Status], severity[b.Status]); c != 0 {
+			return c
+		}
+		if c := cmp.Compare(a.to, b.to); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.orig, b.orig)
+	})
+	r.show(f)
+}
+
+// admitAnnounced makes entries of the announced recipients that no attempt
+// accounts for. Once the message is gone, an announced address without an
+// attempt was rewritten or redirected on the way and is none.
+func (r *recipients) admitAnnounced(f *folding) {
+	for _, to := range r.announced {
+		low := foldCase(to)
+		if !slices.ContainsFunc(r.list, func(x recipient) bool { return x.to == low || x.orig == low }) &&
+			!(f.delivered && (f.doc.Complete || f.doc.HasNRcpt && int64(len(r.list)) >= f.doc.NRcpt)) {
+			r.entry(to, "")
+		}
+	}
+}
+
+// settle finds the attempt that counts: a final one beats a deferred one, then
+// the longest delay, which never decreases, then time and bytes.
+func (r *recipient) settle(f *folding) {
+	if r.refused() {
+		r.Status = Rejected
+		return
+	}
+	if len(r.tries) == 0 {
+		r.Status = f.unsettled("")
+		return
+	}
+	slices.SortStableFunc(r.tries, func(a, b try) int {
+		switch {
+		case a.final != b.final && b.final:
+			return -1
+		case a.final != b.final:
+			return 1
+		}
+		if c := cmp.Compare(a.delay, b.delay); c != 0 {
+			return c
+		}
+		return compare(*a.fact, *b.fact)
+	})
+	last := r.tries[len(r.tries)-1]
+	r.Status = last.status
+	if !last.final {
+		r.Status = f.unsettled(last.status)
+	}
+	if last.probed {
+		f.doc.Kind = KindProbe
+	}
+	r.take(f, last.fact)
+	r.span()
+	r.takeHistory(f)
+}
+
+// take copies the attempt that counts.
+func (r *recipient) take(f *folding, x *fact) {
+	a := &x.event.Delivered
+	r.DSN, r.Response = a.DSN, f.value(a.Response)
+	r.Transport = f.value(x.event.Daemon)
+	r.Relay = relayOf(f, &a.Relay)
+	r.QueuedAs, r.TLS = a.QueuedAs, f.value(a.TLS)
+	r.Delay, r.HasDelay, r.Delays, r.HasDelays = a.Delay, a.HasDelay, a.Delays, a.HasDelays
+}
+
+func relayOf(f *folding, r *postlog.Relay) Relay {
+	return Relay{Hostname: f.value(r.Name), IP: r.IP, Port: r.Port, Name: f.value(r.Other)}
+}
+
+// span counts the attempts and dates the first and the last.
+func (r *recipient) span() {
+	r.Attempts = len(r.tries)
+	r.FirstAttempt, r.LastAttempt = time.Time{}, time.Time{}
+	for _, t := range r.tries {
+		if at := t.fact.Time; r.FirstAttempt.IsZero() || at.Before(r.FirstAttempt) {
+			r.FirstAttempt = at
+		}
+		if t.fact.Time.After(r.LastAttempt) {
+			r.LastAttempt = t.fact.Time
+		}
+	}
+}
+
+// takeHistory lists the attempts before the one that counts.
+func (r *recipient) takeHistory(f *folding) {
+	earlier := r.tries[:len(r.tries)-1]
+	if len(earlier) > MaxHistory {
+		f.warn(WarnCapHistory)
+		earlier = earlier[len(earlier)-MaxHistory:]
+	}
+	for _, t := range earlier {
+		a := &t.fact.event.Delivered
+		relay := a.Relay.Other
+		if relay == "" {
+			relay = a.Relay.Name
+		}
+		r.History = append(r.History, Attempt{Time: t.fact.Time, Status: a.Status, DSN: a.DSN, Relay: f.value(relay), Response: f.value(a.Response)})
+	}
+}
+
+// show counts all entries and puts those within the caps into the document.
+func (r *recipients) show(f *folding) {
+	d := f.doc
+	to := make([]string, 0, len(r.list))
+	for i := range r.list {
+		d.Counts.add(r.list[i].Status)
+		to = append(to, r.list[i].To)
+	}
+	slices.Sort(to)
+	to = slices.CompactFunc(to, strings.EqualFold)
+	if len(to) > MaxTo {
+		f.warn(WarnCapTo)
+		to = to[:MaxTo]
+	}
+	d.To = to
+	shown := r.list
+	if len(shown) > MaxRecipients {
+		f.warn(WarnCapRecipients)
+		shown = shown[:MaxRecipients]
+	}
+	d.Recipients = make([]Recipient, len(shown))
+	for i := range shown {
+		d.Recipients[i] = shown[i].Recipient
+	}
+}
+
+func (c *Counts) add(status string) {
+	c.Total++
+	switch status {
+	case Sent, Deliverable:
+		c.Sent++
+	case Deferred:
+		c.Deferred++
+	case Bounced, Undeliverable:
+		c.Bounced++
+	case ExpiredStatus:
+		c.Expired++
+	case Rejected:
+		c.Rejected++
+	case Discarded:
+		c.Discarded++
+	case Deleted:
+		c.Deleted++
+	case HeldStatus:
+		c.Held++
+	default:
+		c.Queued++
+	}
+}

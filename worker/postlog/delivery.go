@@ -1,0 +1,187 @@
+package postlog
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// parseAgent reads the lines of the delivery agents smtp, lmtp, local, virtual,
+// pipe, error, retry and discard.
+func (e *Event) parseAgent() {
+	if strings.HasPrefix(e.Text, "to=<") {
+		e.parseDelivery()
+		return
+	}
+	if agentRemark(e.Text) {
+		e.Kind = Noted
+	}
+}
+
+// agentRemark tells whether smtp or lmtp remarks on one server while the
+// outcome is still open: it goes on to the next one (src/smtp/smtp_trouble.c,
+// smtp_proto.c).
+func agentRemark(s string) bool {
+	for _, p := range [...]string{
+		"host ", "lost connection with ", "conversation with ", "TLS is required", "Cannot start TLS",
+		"SASL authentication failed", "enabling PIX workarounds", "breaking line ", "Sender requested REQUIRETLS",
+	} {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseDelivery reads
+//
+//	to=<R>[, orig_to=<O>], relay=X[, conn_use=N], delay=D, delays=a/b/c/d[, tls=T], dsn=X.Y.Z, status=S (response)
+//
+// (src/global/log_adhoc.c). The response is a stranger's text and stays whole;
+// nothing behind "status=" is taken for an attribute.
+func (e *Event) parseDelivery() {
+	s := e.Text[len("to=<"):]
+	to, s, ok := mailbox(s, func(rest string) bool {
+		return strings.HasPrefix(rest, ", orig_to=<") || strings.HasPrefix(rest, ", relay=")
+	})
+	if !ok {
+		return
+	}
+	e.To, e.HasTo = to, true
+	if rest, found := strings.CutPrefix(s, ", orig_to=<"); found {
+		if e.OrigTo, s, ok = mailbox(rest, func(rest string) bool { return strings.HasPrefix(rest, ", relay=") }); !ok {
+			return
+		}
+	}
+	e.Kind = Delivery
+	a := &e.Delivered
+	a.Incomplete = true
+	relay, s, ok := strings.Cut(s[len(", relay="):], ", ")
+	a.Relay = parseRelay(relay)
+	for ok {
+		if status, found := strings.CutPrefix(s, "status="); found {
+			a.takeStatus(status)
+			return
+		}
+		var attribute string
+		attribute, s, ok = strings.Cut(s, ", ")
+		a.takeAttribute(attribute)
+	}
+}
+
+func (a *Attempt) takeAttribute(s string) {
+	key, value, ok := strings.Cut(s, "=")
+	if !ok {
+		return
+	}
+	switch key {
+	case "conn_use":
+		a.ConnUse, _ = digits(value)
+	case "delay":
+		a.Delay, a.HasDelay = seconds(value)
+	case "delays":
+		a.takeDelays(value)
+	case "tls":
+		a.TLS = value
+	case "dsn":
+		if validDSN(value) {
+			a.DSN = value
+		}
+	}
+}
+
+// takeDelays reads "a/b/c/d".
+func (a *Attempt) takeDelays(s string) {
+	for i := range a.Delays {
+		part, rest, more := strings.Cut(s, "/")
+		n, ok := seconds(part)
+		if !ok || more != (i < len(a.Delays)-1) {
+			a.Delays = [4]float64{}
+			return
+		}
+		a.Delays[i], s = n, rest
+	}
+	a.HasDelays = true
+}
+
+// maxDelay is the longest delay believed, in seconds: a century.
+const maxDelay = 100 * 366 * 24 * 3600
+
+// seconds parses a delay: a plain decimal number, not negative.
+func seconds(s string) (float64, bool) {
+	for i := range len(s) {
+		if (s[i] < '0' || s[i] > '9') && s[i] != '.' {
+			return 0, false
+		}
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f > maxDelay || math.IsNaN(f) {
+		return 0, false
+	}
+	return f, true
+}
+
+func (a *Attempt) takeStatus(s string) {
+	var response string
+	a.Status, response, _ = strings.Cut(s, " ")
+	a.Status = strings.TrimSuffix(a.Status, ",")
+	response, ok := strings.CutPrefix(response, "(")
+	if !ok {
+		a.Response = response
+		return
+	}
+	a.Response, ok = strings.CutSuffix(response, ")")
+	a.Incomplete = !ok
+	if a.Status == "sent" {
+		a.takeNextID()
+	}
+}
+
+// takeNextID finds the queue id that the next server, or local's own
+// forwarding, gave the message. The last "queued as" counts: what stands before it may be
+// quoted from elsewhere.
+func (a *Attempt) takeNextID() {
+	if id, ok := strings.CutPrefix(a.Response, "forwarded as "); ok {
+		if id, _, _ = strings.Cut(id, " "); ValidQueueID(id) {
+			a.ForwardAs = id
+		}
+		return
+	}
+	i := strings.LastIndex(a.Response, "queued as ")
+	if i < 0 {
+		return
+	}
+	id := a.Response[i+len("queued as "):]
+	if end := strings.IndexAny(id, " ;,()<>"); end >= 0 {
+		id = id[:end]
+	}
+	if plainID(id) {
+		a.QueuedAs = id
+	}
+}
+
+// plainID tells whether another server's id is short and made of letters,
+// digits, dots, dashes and underscores. Other mail servers form theirs by other rules
+// than Postfix.
+func plainID(s string) bool {
+	if len(s) < 4 || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// parseRelay reads "HOST[IP]:port", "none", "local", a service's name,
+// "HOST[private/socket]" or a path.
+func parseRelay(s string) Relay {
+	h, rest, ok := parseHost(s)
+	if !ok || rest != "" || h.IP == "" && h.Port == 0 {
+		return Relay{Other: s}
+	}
+	return Relay{Host: h}
+}

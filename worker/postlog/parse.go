@@ -1,0 +1,83 @@
+package postlog
+
+import "strings"
+
+// Parse reads what a program said. program is the name as syslog has it
+// ("postfix/submission/smtpd"), text what follows "program[pid]: ". Parse never fails:
+// what it does not understand comes back as [Unknown], with its queue id where
+// the text begins with one.
+//
+// A line belongs to the queue id that its text begins with, after an optional level
+// word ("warning: 4F2…: …", src/util/msg_output.c), and to no other.
+func Parse(program, text string) Event {
+	e := Event{Service: program, Daemon: program[strings.LastIndexByte(program, '/')+1:]}
+	e.Level, text = splitLevel(text)
+	e.QueueID, e.Text, e.NoQueue = splitQueueID(text)
+	if e.QueueID == "" && !e.NoQueue {
+		return e
+	}
+	switch e.Daemon {
+	case "smtpd", "qmqpd", "postscreen":
+		e.parseSMTPD()
+	case "cleanup":
+		e.parseCleanup()
+	case "qmgr", "oqmgr", "nqmgr":
+		e.parseQmgr()
+	case "smtp", "lmtp", "local", "virtual", "pipe", "error", "retry", "discard":
+		e.parseAgent()
+	case "bounce", "defer", "trace":
+		e.parseBounce()
+	case "pickup":
+		e.parsePickup()
+	case "postsuper":
+		e.parsePostsuper()
+	}
+	return e
+}
+
+// splitLevel takes a level word off the text (src/util/msg_syslog.c).
+func splitLevel(text string) (level, rest string) {
+	if text == "" {
+		return "", text
+	}
+	switch text[0] { // four words; the switch spares most lines the comparison
+	case 'w', 'e', 'f', 'p':
+		for _, word := range [...]string{"warning", "error", "fatal", "panic"} {
+			if rest, ok := strings.CutPrefix(text, word); ok {
+				if rest, ok := strings.CutPrefix(rest, ": "); ok {
+					return word, rest
+				}
+			}
+		}
+	}
+	return "", text
+}
+
+// Instance returns the Postfix instance that a program name begins with:
+// "postfix-out" of "postfix-out/smtp". It is empty where the name has no slash.
+func Instance(program string) string {
+	i := strings.IndexByte(program, '/')
+	if i < 0 {
+		return ""
+	}
+	return program[:i]
+}
+
+// IsPostfix tells whether a program name is one of Postfix: its first element
+// begins with "postfix", or its last one is a daemon of Postfix (for a syslog_name that
+// does not begin with "postfix").
+func IsPostfix(program string) bool {
+	if strings.HasPrefix(program, "postfix") {
+		return true
+	}
+	slash := strings.LastIndexByte(program, '/')
+	if slash <= 0 {
+		return false
+	}
+	switch program[slash+1:] {
+	case "smtpd", "qmqpd", "postscreen", "cleanup", "qmgr", "oqmgr", "nqmgr", "smtp", "lmtp", "local", "virtual",
+		"pipe", "error", "retry", "discard", "bounce", "defer", "trace", "pickup", "postsuper":
+		return true
+	}
+	return false
+}
