@@ -141,6 +141,7 @@ const (
 	WarnClock          = "clock_skew"
 	WarnDeliveryCut    = "delivery_line_truncated"
 	WarnValueCut       = "value_truncated"
+	WarnQuarantined    = "quarantined"
 	WarnCapRecipients  = "cap_recipients"
 	WarnCapTo          = "cap_to"
 	WarnCapHistory     = "cap_history"

@@ -34,20 +34,23 @@ func (l Line) normal() (n Line, cut bool) {
 
 func clean(s string) (_ string, cut bool) {
 	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
+		s = strings.Map(func(r rune) rune { return r }, s) // one U+FFFD a byte, as other decoders do
 	}
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	}
+	s = strings.TrimRight(s, " \t\r\n")
 	if len(s) > MaxLine {
-		end := MaxLine
-		for !utf8.RuneStart(s[end]) {
-			end--
-		}
-		s, cut = s[:end], true
+		return cutRunes(s, MaxLine-len(cutMark)) + cutMark, true
 	}
-	return strings.TrimRight(s, " \t\r\n"), cut
+	// A line that was cut must still say so when it is read back from a document: it
+	// ends in the mark, short of the maximum by no more than a character's bytes.
+	return s, len(s) > MaxLine-len(cutMark)-utf8.UTFMax && strings.HasSuffix(s, cutMark)
 }
+
+// cutMark ends a text that was cut. Without it white space at the place of the cut would be
+// trimmed at the next reading, and the line be another one.
+const cutMark = "…"
 
 // fact is a line with what it says.
 type fact struct {
@@ -59,28 +62,70 @@ type fact struct {
 // read parses lines, drops repeated ones and sorts the rest canonically: by
 // time, by meaning within one time stamp, then by bytes. Syslog often has whole seconds only and
 // Elasticsearch keeps no order within one, so no order of arrival is looked at.
-func read(lines []Line) []fact {
-	facts := make([]fact, len(lines))
-	for i, l := range lines {
+//
+// The facts go into buf's memory where it suffices.
+func read(lines []Line, buf []fact) []fact {
+	facts := slices.Grow(buf[:0], len(lines))[:len(lines)]
+	for i := range lines {
 		f := &facts[i]
-		f.Line, f.cut = l.normal()
-		f.event = postlog.Parse(f.Program, f.Text)
-		if len(f.Text) == MaxLine {
-			f.cut = true // read back from a document
-		}
+		f.Line, f.cut = lines[i].normal()
+		postlog.ParseInto(&f.event, f.Program, f.Text)
 	}
 	order(facts)
-	return slices.CompactFunc(facts, func(a, b fact) bool { return a.Line == b.Line })
+	return distinct(facts)
 }
 
+// order sorts the facts. Facts are large, so their places are sorted, and
+// mostly nothing has to be.
 func order(facts []fact) {
-	if slices.IsSortedFunc(facts, compare) {
+	sorted := true
+	for i := 1; i < len(facts) && sorted; i++ {
+		sorted = compare(&facts[i-1], &facts[i]) <= 0
+	}
+	if sorted {
 		return
 	}
-	slices.SortFunc(facts, compare)
+	places := make([]int, len(facts))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(a, b int) int { return compare(&facts[a], &facts[b]) })
+	arrange(facts, places)
 }
 
-func compare(a, b fact) int {
+// arrange puts facts[places[i]] at i, cycle by cycle. It uses places up.
+func arrange(facts []fact, places []int) {
+	for i := range places {
+		if places[i] == i {
+			continue
+		}
+		first := facts[i]
+		at := i
+		for places[at] != i {
+			from := places[at]
+			facts[at] = facts[from]
+			places[at], at = at, from
+		}
+		facts[at], places[at] = first, at
+	}
+}
+
+// distinct drops facts whose line is that of the one before.
+func distinct(facts []fact) []fact {
+	n := min(len(facts), 1)
+	for i := 1; i < len(facts); i++ {
+		if facts[i].Line == facts[n-1].Line {
+			continue
+		}
+		if n != i {
+			facts[n] = facts[i]
+		}
+		n++
+	}
+	return facts[:n]
+}
+
+func compare(a, b *fact) int {
 	if c := a.Time.Compare(b.Time); c != 0 {
 		return c
 	}

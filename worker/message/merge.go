@@ -17,20 +17,7 @@ import (
 // memory, and no matter how lines are split over calls, the union of their logs merges to the
 // same bytes.
 func Merge(k Key, lines []Line, o Options) []Document {
-	if len(lines) == 0 {
-		return nil
-	}
-	parts := incarnations(k, read(lines))
-	docs := make([]Document, len(parts))
-	long := postlog.IsLongQueueID(k.QueueID)
-	for i := range parts {
-		fold(&docs[i], k, &parts[i], &o)
-		if long {
-			docs[i].ID = longMessageID(k)
-		} else {
-			docs[i].ID = messageID(k, parts[i].anchor, parts[i].ordinal)
-		}
-	}
+	docs, _, _ := MergeAfter(k, lines, Past{}, o)
 	return docs
 }
 
@@ -70,6 +57,7 @@ func fold(d *Document, k Key, in *incarnation, o *Options) {
 		f.take(&facts[i])
 	}
 	f.finish(in)
+	f.rcpts.release()
 }
 
 // take folds one line.
@@ -260,9 +248,9 @@ func (f *folding) takeReject(x *fact) {
 // it.
 func (f *folding) takePeer(e *postlog.Event) {
 	c := &f.doc.Client
-	if e.Client.Name != "" {
+	if e.Client.Name != "" || e.Client.IP != "" { // postscreen knows no names
 		f.network = true
-		if c.Hostname == "" {
+		if c.Hostname == "" && c.IP == "" {
 			c.Hostname, c.IP, c.Port = f.value(e.Client.Name), e.Client.IP, e.Client.Port
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postweave/postweave/worker/postlog"
@@ -13,6 +14,7 @@ import (
 // final and original address, compared without regard to case.
 type recipients struct {
 	list      []recipient
+	buf       *[]recipient   // where the list's memory came from; nil while it is empty
 	index     map[string]int // by key; nil while the list is short
 	announced []string       // named as recipient by cleanup or a message-wide verdict
 }
@@ -38,6 +40,23 @@ const linearUpTo = 16
 
 func foldCase(s string) string { return strings.ToLower(s) }
 
+// lists holds memory for recipients, which take some 600 bytes each. Documents
+// have copies of what is shown.
+var lists = sync.Pool{New: func() any { return new([]recipient) }}
+
+// maxList is the capacity beyond which a list's memory is not kept.
+const maxList = 64
+
+// release gives the list's memory back.
+func (r *recipients) release() {
+	if r.buf == nil || cap(r.list) > maxList {
+		return
+	}
+	clear(r.list)
+	*r.buf = r.list[:0]
+	lists.Put(r.buf)
+}
+
 // entry finds or makes the entry for a pair of addresses.
 func (r *recipients) entry(to, orig string) *recipient {
 	lowTo, lowOrig := foldCase(to), foldCase(orig)
@@ -49,6 +68,10 @@ func (r *recipients) entry(to, orig string) *recipient {
 		}
 	} else if i, ok := r.index[lowTo+"\x00"+lowOrig]; ok {
 		return &r.list[i]
+	}
+	if r.list == nil {
+		r.buf = lists.Get().(*[]recipient)
+		r.list = (*r.buf)[:0]
 	}
 	r.list = append(r.list, recipient{Recipient: Recipient{To: to, OrigTo: orig}, to: lowTo, orig: lowOrig})
 	if r.index != nil {
@@ -154,7 +177,7 @@ func (r *recipient) settle(f *folding) {
 		if c := cmp.Compare(a.delay, b.delay); c != 0 {
 			return c
 		}
-		return compare(*a.fact, *b.fact)
+		return compare(a.fact, b.fact)
 	})
 	last := r.tries[len(r.tries)-1]
 	r.Status = last.status
@@ -222,8 +245,7 @@ func (r *recipients) show(f *folding) {
 		d.Counts.add(r.list[i].Status)
 		to = append(to, r.list[i].To)
 	}
-	slices.Sort(to)
-	to = slices.CompactFunc(to, strings.EqualFold)
+	to = sortedOnce(to)
 	if len(to) > MaxTo {
 		f.warn(WarnCapTo)
 		to = to[:MaxTo]
@@ -238,6 +260,17 @@ func (r *recipients) show(f *folding) {
 	for i := range shown {
 		d.Recipients[i] = shown[i].Recipient
 	}
+}
+
+// sortedOnce sorts addresses without regard to case and drops repeats.
+func sortedOnce(addrs []string) []string {
+	slices.SortFunc(addrs, func(a, b string) int {
+		if c := cmp.Compare(foldCase(a), foldCase(b)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a, b)
+	})
+	return slices.CompactFunc(addrs, func(a, b string) bool { return foldCase(a) == foldCase(b) })
 }
 
 func (c *Counts) add(status string) {

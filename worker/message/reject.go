@@ -21,7 +21,7 @@ func IsReject(e *postlog.Event) bool {
 
 // Reject makes the document of a NOQUEUE reject, for which [IsReject] is true.
 func Reject(host string, line Line, o Options) Document {
-	facts := read([]Line{line})
+	facts := read([]Line{line}, nil)
 	x := &facts[0]
 	e := &x.event
 	d := Document{

@@ -2,6 +2,7 @@ package message
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/runes"
@@ -19,18 +20,19 @@ func SearchWords(text string) []string {
 	return strings.FieldsFunc(foldText(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
+// folders holds what takes accents off: a chain has buffers of 8 KiB, far more
+// than most texts.
+var folders = sync.Pool{New: func() any {
+	return transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
+}}
+
 func foldText(s string) string {
-	ascii := true
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			ascii = false
-			break
-		}
-	}
-	if !ascii {
-		if t, _, err := transform.String(transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), s); err == nil {
+	if !isASCII(s) {
+		fold := folders.Get().(transform.Transformer)
+		if t, _, err := transform.String(fold, s); err == nil {
 			s = t
 		}
+		folders.Put(fold)
 	}
 	return strings.ToLower(s)
 }
@@ -57,26 +59,61 @@ func searchWords(d *Document) string {
 // wordList is a list of words without repeats, separated by spaces.
 type wordList struct {
 	text []byte
-	seen map[string]struct{} // nil while the list is short
+	ends [linearUpTo + 1]int32 // of the words, while the list is short
+	seen map[string]struct{}   // nil while it is
 	n    int
 }
 
+// add adds the words of [SearchWords], which is what most of a merge's memory
+// would go to, were plain ASCII not cut up where it stands.
 func (w *wordList) add(text string) {
 	if text == "" || len(w.text) >= maxSearch {
 		return
 	}
-	for _, word := range SearchWords(text) {
-		if w.has(word) || len(w.text)+len(word) >= maxSearch {
-			continue
+	if !isASCII(text) {
+		for _, word := range SearchWords(text) {
+			w.addWord(word)
 		}
-		if len(w.text) > 0 {
-			w.text = append(w.text, ' ')
+		return
+	}
+	text = strings.ToLower(text)
+	for i := 0; i < len(text); i++ {
+		from := i
+		for i < len(text) && isWordByte(text[i]) {
+			i++
 		}
-		w.text = append(w.text, word...)
-		w.n++
-		if w.seen != nil {
-			w.seen[word] = struct{}{}
+		if i > from {
+			w.addWord(text[from:i])
 		}
+	}
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// isWordByte tells a letter or digit in lower case ASCII.
+func isWordByte(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+
+func (w *wordList) addWord(word string) {
+	if w.has(word) || len(w.text)+len(word) >= maxSearch {
+		return
+	}
+	if len(w.text) > 0 {
+		w.text = append(w.text, ' ')
+	}
+	w.text = append(w.text, word...)
+	if w.n < len(w.ends) {
+		w.ends[w.n] = int32(len(w.text)) //nolint:gosec // at most maxSearch
+	}
+	w.n++
+	if w.seen != nil {
+		w.seen[word] = struct{}{}
 	}
 }
 
@@ -91,15 +128,12 @@ func (w *wordList) has(word string) bool {
 		_, ok := w.seen[word]
 		return ok
 	}
-	for rest := w.text; len(rest) > 0; {
-		end := 0
-		for end < len(rest) && rest[end] != ' ' {
-			end++
-		}
-		if string(rest[:end]) == word {
+	from := 0
+	for _, end := range w.ends[:w.n] {
+		if int(end)-from == len(word) && string(w.text[from:end]) == word {
 			return true
 		}
-		rest = rest[min(end+1, len(rest)):]
+		from = int(end) + 1
 	}
 	return false
 }

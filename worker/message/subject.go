@@ -1,8 +1,8 @@
 package message
 
 import (
+	"bytes"
 	"encoding/base64"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -97,8 +97,9 @@ func decodeSubject(raw string, cut bool) (_ string, ok bool) {
 		if run.empty() || strings.Trim(gap, " \t?") != "" {
 			ok = run.flush(&out) && ok
 			out.WriteString(gap)
+			gap = ""
 		}
-		ok = run.add(&out, word) && ok
+		ok = run.add(&out, gap, word) && ok
 		s = rest
 	}
 	ok = run.flush(&out) && ok
@@ -201,14 +202,19 @@ type encodedRun struct {
 
 func (r *encodedRun) empty() bool { return r.source == "" }
 
-func (r *encodedRun) add(out *strings.Builder, w encodedWord) (ok bool) {
+// add takes the next word. The gap before it is shown only between words that
+// stay as they are.
+func (r *encodedRun) add(out *strings.Builder, gap string, w encodedWord) (ok bool) {
 	ok = true
 	if !r.empty() && r.charset != w.charset {
-		ok = r.flush(out)
+		if ok = r.flush(out); !ok {
+			out.WriteString(gap)
+		}
+		gap = ""
 	}
 	r.charset, r.cut = w.charset, w.cut
 	r.data = append(r.data, w.data...)
-	r.source += w.source
+	r.source += gap + w.source
 	return ok
 }
 
@@ -238,7 +244,10 @@ func decodeCharset(charset string, data []byte, cut bool) (string, bool) {
 	if enc == nil {
 		return "", false
 	}
-	text, err := io.ReadAll(enc.NewDecoder().Reader(strings.NewReader(string(data))))
+	text, err := enc.NewDecoder().Bytes(data)
+	if cut { // in the middle of a character
+		text = bytes.TrimRight(text, "\uFFFD")
+	}
 	return string(text), err == nil
 }
 

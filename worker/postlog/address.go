@@ -15,9 +15,22 @@ import (
 // lone quote may stand in one: where the strict reading leads nowhere, the first bracket that is
 // followed as expected ends the address.
 func mailbox(s string, follows func(rest string) bool) (addr, rest string, ok bool) {
+	if addr, rest, ok = quotedMailbox(s, follows); ok {
+		return addr, rest, true
+	}
+	return looseMailbox(s, follows)
+}
+
+// quotedMailbox is the strict reading.
+func quotedMailbox(s string, follows func(rest string) bool) (addr, rest string, ok bool) {
 	if end := quotedEnd(s); end >= 0 && follows(s[end+1:]) {
 		return s[:end], s[end+1:], true
 	}
+	return "", s, false
+}
+
+// looseMailbox is the reading for addresses whose quotes mean nothing.
+func looseMailbox(s string, follows func(rest string) bool) (addr, rest string, ok bool) {
 	for i := 0; i < len(s); i++ {
 		if s[i] == '>' && follows(s[i+1:]) {
 			return s[:i], s[i+1:], true

@@ -41,24 +41,35 @@ func (e *Event) parseContentVerdict() bool {
 		return false
 	}
 	e.Check = Check{Action: action, Stage: stage, Header: rest}
-	env, ok := findEnvelope(rest)
+	env, ok := findEnvelope(rest, func(head string) bool { _, _, ok := cutOrigin(head); return ok })
 	if !ok {
 		return true
 	}
-	head := rest[:env.start]
-	from := strings.LastIndex(head, " from ")
-	if from < 0 {
-		return true
-	}
 	e.takeEnvelope(env)
-	e.Check.Header = head[:from]
-	if h, after, ok := parseHost(head[from+len(" from "):]); ok && after == "" {
+	header, origin, _ := cutOrigin(rest[:env.start])
+	e.Check.Header = header
+	if h, _, ok := parseHost(origin); ok {
 		e.Client = h
 	} else {
-		e.Check.Local = head[from+len(" from "):] == "local"
+		e.Check.Local = origin == "local"
 	}
 	e.Check.takeReply(env.reason)
 	return true
+}
+
+// cutOrigin splits "TEXT from ORIGIN" at the last " from ". ORIGIN is a client,
+// or the one word "local" or "unknown".
+func cutOrigin(s string) (text, origin string, ok bool) {
+	from := strings.LastIndex(s, " from ")
+	if from < 0 {
+		return s, "", false
+	}
+	text, origin = s[:from], s[from+len(" from "):]
+	if origin == "local" || origin == "unknown" {
+		return text, origin, true
+	}
+	_, rest, ok := parseHost(origin)
+	return text, origin, ok && rest == ""
 }
 
 // parseRemoved reads "removed" and "removed (canceled)".

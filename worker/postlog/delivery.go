@@ -61,6 +61,9 @@ func (e *Event) parseDelivery() {
 	for ok {
 		if status, found := strings.CutPrefix(s, "status="); found {
 			a.takeStatus(status)
+			if a.Status == "sent" {
+				a.takeNextID(e.Daemon)
+			}
 			return
 		}
 		var attribute string
@@ -132,16 +135,14 @@ func (a *Attempt) takeStatus(s string) {
 	}
 	a.Response, ok = strings.CutSuffix(response, ")")
 	a.Incomplete = !ok
-	if a.Status == "sent" {
-		a.takeNextID()
-	}
 }
 
 // takeNextID finds the queue id that the next server, or local's own
 // forwarding, gave the message. The last "queued as" counts: what stands before it may be
-// quoted from elsewhere.
-func (a *Attempt) takeNextID() {
-	if id, ok := strings.CutPrefix(a.Response, "forwarded as "); ok {
+// quoted from elsewhere. "forwarded as" is believed from local only, the one that writes
+// it.
+func (a *Attempt) takeNextID(daemon string) {
+	if id, ok := strings.CutPrefix(a.Response, "forwarded as "); ok && daemon == "local" {
 		if id, _, _ = strings.Cut(id, " "); ValidQueueID(id) {
 			a.ForwardAs = id
 		}

@@ -13,48 +13,60 @@ type envelope struct {
 	proto, helo    string
 	sasl           SASL
 	reason         string
-	start          int // where it begins in the text
-	quotedTo       int // where the last quoted address ends in the text, or 0
+	start          int  // where it begins in the text
+	end            int  // where it ends and the reason begins
+	loose          bool // an address that is no mailbox by the book, see mailbox
 }
 
 const envelopeMark = "; from=<"
 
+// maxEnvelopes bounds the places looked at. A text of 2,000 bytes, where
+// Postfix cuts, has room for fewer.
+const maxEnvelopes = 256
+
 // findEnvelope finds the envelope at the end of a verdict's text. What stands
-// before it is written by strangers and may look like an envelope, so it is
-// searched from the right, and each place that looks like one must be one up to the
-// end of the text. A place inside a quoted address of an envelope that begins before it is
-// part of that address.
-func findEnvelope(text string) (envelope, bool) {
+// before it, and a quoted address in it, is written by strangers and may look like an envelope; only
+// the reason behind it is the postmaster's own. So of all places from which the rest of the
+// text reads as an envelope, the one that ends last is right: a forged one takes
+// the true one's end for its reason. Of those with one end, addresses that are mailboxes by the book win over
+// those with a stray quote, and then the one that begins last.
+//
+// fits, if not nil, is asked whether what stands before the envelope may stand there.
+func findEnvelope(text string, fits func(head string) bool) (envelope, bool) {
 	var best envelope
 	found := false
-	limit := 16 // places looked at: hostile text may hold hundreds
-	for at := strings.LastIndex(text, envelopeMark); at >= 0 && limit > 0; at = strings.LastIndex(text[:at], envelopeMark) {
-		limit--
+	at := strings.LastIndex(text, envelopeMark)
+	for n := 0; at >= 0 && n < maxEnvelopes; n++ {
 		e, ok := readEnvelope(text, at)
-		if !ok {
-			continue
-		}
-		if !found || e.quotedTo > best.start {
+		if ok && (!found || e.beats(&best)) && (fits == nil || fits(text[:at])) {
 			best, found = e, true
 		}
+		at = strings.LastIndex(text[:at], envelopeMark)
 	}
 	return best, found
 }
 
+// beats tells whether e, which begins further left, is the better reading.
+func (e *envelope) beats(other *envelope) bool {
+	if e.end != other.end {
+		return e.end > other.end
+	}
+	return !e.loose && other.loose
+}
+
 func readEnvelope(text string, at int) (envelope, bool) {
 	e := envelope{start: at}
-	s, ok := text[at+len("; "):], true
-	s = e.readAddress(text, s, "from=<", &e.from, &e.hasFrom, &ok)
-	s = e.readAddress(text, trimSeparator(s), "to=<", &e.to, &e.hasTo, &ok)
+	s, ok := e.readAddress(text[at+len("; "):], "from=<", afterFrom, &e.from, &e.hasFrom)
 	if !ok || !e.hasFrom {
 		return e, false
 	}
-	s = trimSeparator(s)
-	if rest, found := strings.CutPrefix(s, "proto="); found {
+	if s, ok = e.readAddress(s, "to=<", afterTo, &e.to, &e.hasTo); !ok {
+		return e, false
+	}
+	if rest, found := strings.CutPrefix(trimSeparator(s), "proto="); found {
 		e.proto, s = cutWord(rest)
 	}
-	s = trimSeparator(s)
-	if rest, found := strings.CutPrefix(s, "helo=<"); found {
+	if rest, found := strings.CutPrefix(trimSeparator(s), "helo=<"); found {
 		end := strings.IndexByte(rest, '>')
 		if end < 0 {
 			return e, false
@@ -62,58 +74,65 @@ func readEnvelope(text string, at int) (envelope, bool) {
 		e.helo, s = rest[:end], rest[end+1:]
 	}
 	s = e.readSASL(s)
-	switch {
-	case s == "" || s == " ":
-		return e, true
-	case strings.HasPrefix(s, ": "):
-		e.reason = s[2:]
+	e.end = len(text) - len(s)
+	if s == "" {
 		return e, true
 	}
-	return e, false
+	e.reason, ok = strings.CutPrefix(s, ": ")
+	return e, ok
 }
 
 // readAddress reads an optional "key=<address>" at the start of s.
-func (e *envelope) readAddress(text, s, key string, addr *string, has, ok *bool) string {
-	rest, found := strings.CutPrefix(s, key)
-	if !found || !*ok {
-		return s
+func (e *envelope) readAddress(s, key string, follows func(string) bool, addr *string, has *bool) (rest string, ok bool) {
+	rest, found := strings.CutPrefix(trimSeparator(s), key)
+	if !found {
+		return s, true
 	}
-	a, after, good := mailbox(rest, envelopeGoesOn)
-	if !good {
-		*ok = false
-		return s
+	*addr, rest, ok = quotedMailbox(rest, follows)
+	if !ok {
+		e.loose = true
+		// At the end of the text it may as well be a quoted one that was cut.
+		*addr, rest, ok = looseMailbox(rest, func(s string) bool { return s != "" && follows(s) })
 	}
-	*addr, *has = a, true
-	if strings.HasPrefix(a, `"`) {
-		e.quotedTo = len(text) - len(after)
-	}
-	return after
+	*has = ok
+	return rest, ok
 }
 
-func envelopeGoesOn(s string) bool {
+func afterFrom(s string) bool { return strings.HasPrefix(trimSeparator(s), "to=<") || afterTo(s) }
+
+func afterTo(s string) bool {
+	if s == "" || strings.HasPrefix(s, ": ") {
+		return true
+	}
 	s = trimSeparator(s)
-	return s == "" || strings.HasPrefix(s, "to=<") || strings.HasPrefix(s, "proto=") || strings.HasPrefix(s, "helo=<") ||
-		strings.HasPrefix(s, ": ") || strings.HasPrefix(s, "sasl_")
+	return strings.HasPrefix(s, "proto=") || strings.HasPrefix(s, "helo=<") || strings.HasPrefix(s, "sasl_")
 }
 
-// readSASL reads the login that Postfix 3.10 and later add to rejects.
+// readSASL reads the login that Postfix 3.10 and later add to rejects. A user
+// name may hold a space: a value ends at the next "sasl_" attribute only, or at the reason.
 func (e *envelope) readSASL(s string) string {
 	for {
-		t := trimSeparator(s)
-		key, value, found := strings.Cut(t, "=")
-		if !found || !strings.HasPrefix(key, "sasl_") || strings.ContainsAny(key, " ,:") {
+		key, value, found := strings.Cut(trimSeparator(s), "=")
+		var field *string
+		switch {
+		case !found:
+			return s
+		case key == "sasl_method":
+			field = &e.sasl.Method
+		case key == "sasl_username":
+			field = &e.sasl.Username
+		case key == "sasl_sender":
+			field = &e.sasl.Sender
+		default:
 			return s
 		}
-		var word string
-		word, s = cutWord(value)
-		switch key {
-		case "sasl_method":
-			e.sasl.Method = word
-		case "sasl_username":
-			e.sasl.Username = word
-		case "sasl_sender":
-			e.sasl.Sender = word
+		end := len(value)
+		for _, mark := range [...]string{" sasl_", ": "} {
+			if i := strings.Index(value[:end], mark); i >= 0 {
+				end = i
+			}
 		}
+		*field, s = strings.TrimSuffix(value[:end], ","), value[end:]
 	}
 }
 

@@ -144,7 +144,7 @@ func parseRFC3339(s string) (time.Time, string, bool) {
 		return time.Time{}, s, false
 	}
 	t, err := time.Parse(time.RFC3339Nano, s[:space])
-	if err != nil || t.Year() < 1 || t.Unix() > maxUnixSeconds {
+	if err != nil || t.Unix() < 0 || t.Unix() > maxUnixSeconds { // no log is older than Unix time
 		return time.Time{}, s, false
 	}
 	return t.UTC(), s[space:], true

@@ -9,12 +9,19 @@ import "strings"
 //
 // A line belongs to the queue id that its text begins with, after an optional level
 // word ("warning: 4F2…: …", src/util/msg_output.c), and to no other.
-func Parse(program, text string) Event {
-	e := Event{Service: program, Daemon: program[strings.LastIndexByte(program, '/')+1:]}
+func Parse(program, text string) (e Event) {
+	ParseInto(&e, program, text)
+	return e
+}
+
+// ParseInto is [Parse] into an event that the caller has: an event is some 600
+// bytes, which are not to be copied for each line.
+func ParseInto(e *Event, program, text string) {
+	*e = Event{Service: program, Daemon: program[strings.LastIndexByte(program, '/')+1:]}
 	e.Level, text = splitLevel(text)
 	e.QueueID, e.Text, e.NoQueue = splitQueueID(text)
 	if e.QueueID == "" && !e.NoQueue {
-		return e
+		return
 	}
 	switch e.Daemon {
 	case "smtpd", "qmqpd", "postscreen":
@@ -32,7 +39,6 @@ func Parse(program, text string) Event {
 	case "postsuper":
 		e.parsePostsuper()
 	}
-	return e
 }
 
 // splitLevel takes a level word off the text (src/util/msg_syslog.c).

@@ -124,3 +124,12 @@ func splitQueueID(text string) (id, rest string, noqueue bool) {
 	}
 	return "", text, false
 }
+
+// LeadingQueueID returns the queue id that a text begins with, after an optional
+// level word, as [Parse] finds it and without the rest of its work. noqueue is true for
+// "NOQUEUE:".
+func LeadingQueueID(text string) (id string, noqueue bool) {
+	_, text = splitLevel(text)
+	id, _, noqueue = splitQueueID(text)
+	return id, noqueue
+}

@@ -25,7 +25,7 @@ func (e *Event) parseClient(s string) {
 	if !ok {
 		return
 	}
-	e.Client = h
+	e.Kind, e.Client = Client, h // whatever follows: without it the message would have no origin
 	for rest != "" {
 		next, found := strings.CutPrefix(rest, ", ")
 		if !found {
@@ -49,7 +49,6 @@ func (e *Event) parseClient(s string) {
 			}
 		}
 	}
-	e.Kind = Client
 }
 
 // clientValue ends a value at the next attribute that smtpd adds. A user name
@@ -85,7 +84,7 @@ func (e *Event) parseSMTPDVerdict() bool {
 	}
 	rest = strings.TrimPrefix(rest, ": ")
 	reply := rest
-	if env, ok := findEnvelope(rest); ok {
+	if env, ok := findEnvelope(rest, nil); ok {
 		reply = rest[:env.start]
 		e.takeEnvelope(env)
 	}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// document is a message as merge and trace print it.
+type document interface {
+	// AppendJSON appends the canonical bytes, without line end.
+	AppendJSON(dst []byte) []byte
+	// Row is called for tables only.
+	Row() messageRow
+}
+
+// messageRow is what a table shows of a message. The text comes from the mail,
+// as it is: the table makes it safe.
+type messageRow struct {
+	Time    time.Time // arrival
+	From    string    // "<>" for the null sender
+	To      []string
+	Subject string
+	Status  string
+	Client  string // host name or address that handed it in
+	Host    string
+	QueueID string // empty in a reject
+}
+
+// printer writes documents one after another; close writes what is left.
+type printer interface {
+	print(document) error
+	close() error
+}
+
+// outputBuffer is large enough that writing is no part of merge's cost.
+const outputBuffer = 256 << 10
+
+// jsonPrinter writes one document a line.
+type jsonPrinter struct {
+	out  *bufio.Writer
+	line []byte
+}
+
+func newJSONPrinter(w io.Writer) *jsonPrinter {
+	return &jsonPrinter{out: bufio.NewWriterSize(w, outputBuffer)}
+}
+
+func (p *jsonPrinter) print(d document) error {
+	p.line = append(d.AppendJSON(p.line[:0]), '\n')
+	return writeResult(p.out, p.line)
+}
+
+func (p *jsonPrinter) close() error {
+	if err := p.out.Flush(); err != nil {
+		return fmt.Errorf("cannot write the results: %w", err)
+	}
+	return nil
+}
+
+// tablePrinter writes a table for people. On a terminal its rows fit the
+// window; in a pipe nothing is cut.
+type tablePrinter struct {
+	out   *bufio.Writer
+	table *table
+}
+
+func newTablePrinter(w io.Writer) *tablePrinter {
+	out := bufio.NewWriterSize(w, outputBuffer)
+	return &tablePrinter{out: out, table: newTable(out, terminalWidth(w),
+		column{title: "TIME", fixed: true},
+		column{title: "STATUS", fixed: true},
+		column{title: "FROM"},
+		column{title: "TO"},
+		column{title: "SUBJECT"},
+		column{title: "CLIENT"},
+		column{title: "HOST"},
+		column{title: "QUEUE ID", fixed: true},
+	)}
+}
+
+func (p *tablePrinter) print(d document) error {
+	r := d.Row()
+	return p.table.row(r.Time.UTC().Format("2006-01-02 15:04:05"), r.Status, r.From, recipientsCell(r.To), r.Subject, r.Client, r.Host, r.QueueID)
+}
+
+func (p *tablePrinter) close() error {
+	if err := p.table.flush(); err != nil {
+		return err
+	}
+	if err := p.out.Flush(); err != nil {
+		return fmt.Errorf("cannot write the results: %w", err)
+	}
+	return nil
+}
+
+// shownRecipients are the most that one row names; JSON has them all.
+const shownRecipients = 20
+
+func recipientsCell(to []string) string {
+	if len(to) <= shownRecipients {
+		return strings.Join(to, ", ")
+	}
+	return fmt.Sprintf("%s and %s more", strings.Join(to[:shownRecipients], ", "), thousands(int64(len(to)-shownRecipients)))
+}

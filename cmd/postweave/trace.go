@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+var traceCommand = command{
+	name:     "trace",
+	synopsis: "[FLAGS]",
+	summary:  "list who wrote to whom",
+	about: `Lists merged messages, newest first, that fit every flag given. --from and --to take an
+address, or a domain with an @ in front.`,
+	example: `postweave trace --from alice@example.com --since 7d
+postweave trace --to @example.org --status bounced --since 2026-11-01 --until 2026-11-20
+postweave trace --queue-id 4bXyz12345zAbC --json`,
+	settings: joined(connectionSettings, []string{"TARGET"}, logSettings),
+	action:   func() action { return &traceOptions{Limit: defaultTraceLimit} },
+}
+
+const (
+	defaultTraceLimit = 100
+	// maxTraceLimit is what Elasticsearch returns in one answer by default
+	// (index.max_result_window).
+	maxTraceLimit = 10000
+)
+
+// messageStatuses are the values of a document's status.
+var messageStatuses = []string{
+	"sent", "deferred", "bounced", "expired", "rejected", "held", "discarded", "deleted", "aborted", "queued", "receiving", "mixed",
+}
+
+// traceOptions are the flags of trace; empty ones do not filter.
+type traceOptions struct {
+	From, To  string // an address, or "@domain"
+	Subject   string // words in it
+	MessageID string // without angle brackets
+	QueueID   string // case-sensitive
+	Client    string // host name or address
+	Status    string
+	Since     time.Time // arrival ≥ Since
+	Until     time.Time // arrival < Until
+	Limit     int
+	JSON      bool
+
+	since, until string
+}
+
+func (o *traceOptions) flags(f *flagSet) {
+	f.text(&o.From, "from", "ADDRESS", "sender, or @domain; <> for bounces")
+	f.text(&o.To, "to", "ADDRESS", "recipient, or @domain")
+	f.text(&o.Subject, "subject", "WORDS", "words of the subject")
+	f.text(&o.MessageID, "message-id", "ID", "message id")
+	f.text(&o.QueueID, "queue-id", "ID", "queue id, upper and lower case as logged")
+	f.text(&o.Client, "client", "HOST|IP", "who handed the mail in")
+	f.choice(&o.Status, "status", messageStatuses, "what became of it")
+	f.text(&o.since, "since", "DAY|TIME|AGO", "arrived then or later (UTC day, RFC 3339 or 6d)")
+	f.text(&o.until, "until", "DAY|TIME|AGO", "arrived before then; a day is included")
+	f.number(&o.Limit, "limit", 1, maxTraceLimit, fmt.Sprintf("most messages to list (default %d)", defaultTraceLimit))
+	f.toggle(&o.JSON, "json", "print one JSON document a line")
+}
+
+func (o *traceOptions) check(args []string, now time.Time) error {
+	if err := noArguments(args); err != nil {
+		return err
+	}
+	o.MessageID = strings.TrimSuffix(strings.TrimPrefix(o.MessageID, "<"), ">")
+	var sinceErr, untilErr error
+	o.Since, sinceErr = optionalMoment("since", o.since, now, false)
+	o.Until, untilErr = optionalMoment("until", o.until, now, true)
+	if err := errors.Join(sinceErr, untilErr, o.checkText()); err != nil {
+		return err
+	}
+	if !o.Since.IsZero() && !o.Until.IsZero() && !o.Since.Before(o.Until) {
+		return fmt.Errorf("--since %s lies after --until %s", o.since, o.until)
+	}
+	return nil
+}
+
+// maxTraceText bounds a search term: the longest keyword Elasticsearch keeps is 32 KiB.
+const maxTraceText = 8 << 10
+
+func (o *traceOptions) checkText() error {
+	for _, text := range []string{o.From, o.To, o.Subject, o.MessageID, o.QueueID, o.Client} {
+		if len(text) > maxTraceText {
+			return errors.New("a search term is longer than 8 KiB")
+		}
+	}
+	if slices.Contains([]string{o.From, o.To}, "@") {
+		return errors.New("@ alone is no domain, want an address or @example.com")
+	}
+	return nil
+}
+
+func (o *traceOptions) run(ctx context.Context, a *app) error {
+	var out printer = newJSONPrinter(a.stdout)
+	if !o.JSON {
+		out = newTablePrinter(a.stdout)
+	}
+	listed := 0
+	more, err := wireTrace(ctx, a.cfg, a.logger, *o, func(d document) error {
+		listed++
+		return out.print(d)
+	})
+	if err = errors.Join(err, out.close()); err != nil {
+		return err
+	}
+	switch {
+	case listed == 0:
+		a.say("no message fits")
+	case more:
+		a.say("the first %s of more, see --limit", counted(listed, "message", "messages"))
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postweave/postweave/esquery"
+	"github.com/postweave/postweave/mappings"
+	"github.com/postweave/postweave/worker"
+	"github.com/postweave/postweave/worker/maillog"
+	"github.com/postweave/postweave/worker/message"
+)
+
+// This file is the one place that joins the parts: worker knows no
+// Elasticsearch, esquery knows no worker.
+var (
+	_ worker.Source = (*esquery.Arrivals)(nil)
+	_ worker.Source = (*esquery.Days)(nil)
+	_ worker.Target = (*esquery.Documents)(nil)
+)
+
+// connect opens the connection that the settings describe. Nothing is sent.
+func connect(cfg Config, log *zap.Logger) (*esquery.Client, error) {
+	return esquery.Connect(esquery.Config{
+		Addresses: cfg.Addresses, CloudID: cfg.CloudID,
+		Username: cfg.Username, Password: cfg.Password, APIKey: cfg.APIKey,
+		CAFile: cfg.CAFile, CAFingerprint: cfg.CAFingerprint, ClientCert: cfg.ClientCert, ClientKey: cfg.ClientKey,
+		UserAgent: userAgent(), RetryBudget: cfg.RetryBudget, MaxRequestsPerSecond: cfg.MaxRequestsPerSecond, Logger: log,
+	})
+}
+
+// parts is what run, daemon and backfill work with.
+type parts struct {
+	cfg    Config
+	client *esquery.Client
+	source *esquery.Source
+	log    *zap.Logger
+}
+
+func joinParts(cfg Config, log *zap.Logger, since time.Time, dryRun bool) (*parts, error) {
+	client, err := connect(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	source, err := client.Source(esquery.SourceOptions{
+		Patterns: cfg.Source, Target: cfg.Target, State: cfg.State, Fields: cfg.Fields, Programs: cfg.Programs,
+		Horizon: cfg.Horizon, HostMap: cfg.HostMap, Since: since, DryRun: dryRun, Logger: log,
+	})
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &parts{cfg: cfg, client: client, source: source, log: log}, nil
+}
+
+func (p *parts) close(context.Context) error {
+	p.client.Close()
+	return nil
+}
+
+// work makes one run over a source.
+func (p *parts) work(source worker.Source, command string, dryRun bool) *worker.Run {
+	return &worker.Run{
+		Source: source, Target: p.client.Documents(p.cfg.Target), Options: message.Options{LocalDomains: p.cfg.LocalDomains},
+		Command: command, Concurrency: p.cfg.MaxConcurrency, DryRun: dryRun, MaxRuntime: p.cfg.MaxRuntime, Logger: p.log,
+	}
+}
+
+// do checks the target before anything is read, and runs.
+func (p *parts) do(ctx context.Context, run *worker.Run) (report, error) {
+	if err := p.client.CheckTarget(ctx, p.cfg.Target, p.cfg.State); err != nil {
+		return nil, err
+	}
+	result, err := run.Do(ctx)
+	switch {
+	case errors.Is(err, esquery.ErrSuperseded):
+		result.More, err = true, nil
+		result.Notes = append(result.Notes, esquery.ErrSuperseded.Error())
+	case errors.Is(err, worker.ErrQuarantined):
+		err = codedError{exitQuarantined, err}
+	case errors.Is(err, worker.ErrNewerSchema):
+		err = &esquery.Error{Class: esquery.ClassSchema, Op: "read the target's documents", Index: p.cfg.Target, Err: err}
+	}
+	return result, err
+}
+
+// wireRun connects, and returns one pass and what closes the connections. The
+// pass may return a report beside an error. Both may be called once.
+func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
+	p, err := joinParts(cfg, log, o.Since, o.DryRun)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context) (report, error) {
+		arrivals := p.source.Arrivals()
+		if o.ResetCursor && !o.DryRun {
+			if err := arrivals.Reset(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return p.do(ctx, p.work(arrivals, "run", o.DryRun))
+	}, p.close, nil
+}
+
+// wireDaemon connects, and returns what serves the schedule until the context
+// is cancelled, nil after a clean drain. each is called after every pass, from one goroutine at a time.
+func wireDaemon(_ context.Context, cfg Config, log *zap.Logger, each func(report, error)) (serve func(context.Context) error, closeAll func(context.Context) error, err error) {
+	p, err := joinParts(cfg, log, time.Time{}, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := worker.Daemon{
+		Schedule: cfg.Schedule, Zone: cfg.Timezone.Location(), Logger: log,
+		Job: func(ctx context.Context, stop <-chan struct{}) error {
+			run := p.work(p.source.Arrivals(), "run", false)
+			run.Stop = stop
+			result, err := p.do(ctx, run)
+			each(result, err)
+			return nil // each has told of it
+		},
+	}
+	return d.Run, p.close, nil
+}
+
+// wireBackfill connects, and returns the work over o.From ≤ time < o.To. update
+// is told of each finished slice.
+func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOptions, update func(done, total int)) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
+	p, err := joinParts(cfg, log, time.Time{}, o.DryRun)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context) (report, error) {
+		days := p.source.Days(o.From, o.To)
+		days.Progress = func(upTo time.Time) {
+			update(int(upTo.Sub(o.From)/time.Minute), int(o.To.Sub(o.From)/time.Minute))
+		}
+		return p.do(ctx, p.work(days, "backfill", o.DryRun))
+	}, p.close, nil
+}
+
+// wireMerge reads the inputs and hands every document to emit, whose error ends it.
+func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, inputs []mergeInput, emit func(document) error) (mergeReport, error) {
+	in := make([]maillog.Input, len(inputs))
+	for i, x := range inputs {
+		in[i] = maillog.Input{Name: x.Name, Open: x.Open, ModTime: x.ModTime}
+	}
+	result, err := maillog.Merge(ctx, maillog.Options{
+		Inputs: in, Year: o.Year, Zone: o.Zone, Window: o.Window, MaxMemory: o.MaxMemory, Explain: o.Explain,
+		Message: message.Options{LocalDomains: cfg.LocalDomains},
+	}, func(d *message.Document) error { return emit(mergedDocument{d}) })
+	return mergeReportOf(result), err
+}
+
+// wireTrace hands at most o.Limit messages to emit, newest first, and tells
+// whether there are more.
+func wireTrace(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions, emit func(document) error) (more bool, err error) {
+	client, err := connect(cfg, log)
+	if err != nil {
+		return false, err
+	}
+	defer client.Close()
+	return client.Documents(cfg.Target).Each(ctx, esquery.Trace{
+		From: o.From, To: o.To, Subject: o.Subject, MessageID: o.MessageID, QueueID: o.QueueID, Client: o.Client, Status: o.Status,
+		Since: o.Since, Till: o.Until, Limit: o.Limit,
+	}, func(source []byte) error { return emit(storedDocument(source)) })
+}
+
+// wireSetup installs template, alias and first index, and reports what it did.
+func wireSetup(ctx context.Context, cfg Config, log *zap.Logger, o setupOptions) (report, error) {
+	client, err := connect(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	result, err := client.Setup(ctx, esquery.SetupOptions{Target: cfg.Target, State: cfg.State, DryRun: o.DryRun})
+	if err != nil {
+		return nil, err
+	}
+	return setupReport{result}, nil
+}
+
+// wirePrint returns what setup --print writes, without line end. No server is asked.
+func wirePrint(cfg Config, _ string) ([]byte, error) {
+	return mappings.Template(cfg.Target)
+}

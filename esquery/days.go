@@ -1,0 +1,212 @@
+package esquery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// Days reads the lines of a range of time, slice by slice, and remembers how
+// far it came. It satisfies worker.Source.
+type Days struct {
+	*Source
+	from, to time.Time
+	doc      *stateDoc
+
+	// Progress is called after each slice with the time that all earlier lines are
+	// merged up to. It may be nil.
+	Progress func(upTo time.Time)
+}
+
+// daysPosition is the state of a backfill that is not finished.
+type daysPosition struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Done time.Time `json:"done"` // lines before it are merged
+}
+
+// Widths of a slice of time.
+const (
+	firstSpan = time.Hour
+	widest    = 24 * time.Hour
+)
+
+// Days returns a reader of the lines stamped from (inclusive) to (exclusive).
+func (s *Source) Days(from, to time.Time) *Days {
+	o := &s.options
+	return &Days{
+		Source: s, from: from.UTC(), to: to.UTC(),
+		doc: newStateDoc(s.client, o.State, "backfill", strings.Join(o.Patterns, ","), o.Target, from.UTC().Format(time.RFC3339Nano), to.UTC().Format(time.RFC3339Nano)),
+	}
+}
+
+// Describe says what a backfill promises: it read what was there.
+func (d *Days) Describe() (guarantee string, notes []string) { return "range", d.notes }
+
+// Each hands over the range's lines, slice by slice. A range that was broken
+// off is taken up where it ended; one that was finished begins anew.
+func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Batch) error) error {
+	d.notes = nil
+	position := daysPosition{From: d.from, To: d.to, Done: d.from}
+	if found, err := d.doc.load(ctx, &position); err != nil {
+		return err
+	} else if found && position.Done.After(d.from) {
+		d.notes = append(d.notes, "taken up at "+position.Done.Format(time.RFC3339))
+	}
+	groups, err := d.groups(ctx)
+	if err != nil {
+		return err
+	}
+	if len(groups) > 0 {
+		if err := d.read(ctx, groups, position, take); err != nil {
+			return err
+		}
+	}
+	if d.options.DryRun {
+		return nil
+	}
+	if err := d.doc.remove(ctx); err != nil && !errors.Is(err, errStateRace) {
+		return err
+	}
+	return nil
+}
+
+// group is the indices that are read alike.
+type group struct {
+	indices []string
+	fields  *fields
+}
+
+// groups sorts the source's indices by how they are read.
+func (d *Days) groups(ctx context.Context) ([]group, error) {
+	all, err := d.client.sourceIndices(ctx, d.options.Patterns)
+	if err != nil {
+		return nil, err
+	}
+	open, err := d.openIndices(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	list := names(open)
+	for some := range slices.Chunk(list, 50) {
+		if err := d.client.refresh(ctx, indexPath(some), ClassSource); err != nil {
+			return nil, err
+		}
+	}
+	shapes, err := d.client.resolve(ctx, list, d.tried)
+	if err != nil {
+		return nil, err
+	}
+	byShape := map[string]*group{}
+	for _, name := range list {
+		f := shapes[name]
+		if f == nil {
+			newest, err := d.newest(ctx, []sourceIndex{{name: name}})
+			if err != nil {
+				return nil, err
+			}
+			if newest.IsZero() || newest.Before(d.from) {
+				continue
+			}
+			if err := d.unreadable(ctx, name, newest); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		shape := fmt.Sprintf("%+v", *f)
+		if byShape[shape] == nil {
+			byShape[shape] = &group{fields: f}
+		}
+		byShape[shape].indices = append(byShape[shape].indices, name)
+	}
+	out := make([]group, 0, len(byShape))
+	for _, g := range byShape {
+		out = append(out, *g)
+	}
+	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(a.indices[0], b.indices[0]) })
+	return out, nil
+}
+
+// span is a slice of time with its lines.
+type span struct {
+	batch *message.Batch
+	end   time.Time
+}
+
+func (d *Days) read(ctx context.Context, groups []group, position daysPosition, take func(context.Context, *message.Batch) error) error {
+	var all []string
+	for _, g := range groups {
+		all = append(all, g.indices...)
+	}
+	p, err := d.client.openPIT(ctx, all)
+	if err != nil {
+		return err
+	}
+	defer p.close(ctx)
+	return ahead(ctx, func(ctx context.Context, give func(span) error) error {
+		width := firstSpan
+		for begin := position.Done; begin.Before(d.to); {
+			end := begin.Add(width)
+			if end.After(d.to) {
+				end = d.to
+			}
+			b, err := d.readSpan(ctx, p, groups, begin, end)
+			if errors.Is(err, errTooWide) && end.Sub(begin) > time.Millisecond {
+				width = max(time.Millisecond, (end.Sub(begin) / 2).Truncate(time.Millisecond))
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := give(span{b, end}); err != nil {
+				return err
+			}
+			begin = end
+			if b.Read < sliceLines/4 {
+				width = min(widest, width*2)
+			}
+		}
+		return nil
+	}, func(ctx context.Context, s span) error {
+		if err := take(ctx, s.batch); err != nil {
+			return err
+		}
+		position.Done = s.end
+		if d.Progress != nil {
+			d.Progress(s.end)
+		}
+		if d.options.DryRun {
+			return nil
+		}
+		err := d.doc.save(ctx, position)
+		if errors.Is(err, errStateRace) {
+			return &Error{
+				Class: ClassSetup, Op: "backfill", Index: d.options.State, Err: errors.New("another backfill of the same range is at work"),
+				Hint: "let one of them finish",
+			}
+		}
+		return err
+	})
+}
+
+// readSpan reads all groups' lines of a slice of time.
+func (d *Days) readSpan(ctx context.Context, p *pit, groups []group, begin, end time.Time) (*message.Batch, error) {
+	all := &message.Batch{}
+	for _, g := range groups {
+		s := slice{source: d.Source, pit: p, indices: g.indices, fields: g.fields, ranges: []object{{"range": object{g.fields.time: object{
+			"gte": begin.Format(time.RFC3339Nano), "lt": end.Format(time.RFC3339Nano), "format": "strict_date_optional_time",
+		}}}}}
+		b, err := s.read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all.Join(b)
+	}
+	return all, nil
+}

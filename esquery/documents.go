@@ -1,0 +1,121 @@
+package esquery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// Documents is the target: the merged documents behind an alias. It satisfies
+// worker.Target.
+type Documents struct {
+	client *Client
+	alias  string
+}
+
+// Documents returns the target behind an alias that [Client.Setup] has made.
+func (c *Client) Documents(alias string) *Documents { return &Documents{client: c, alias: alias} }
+
+// findAtOnce is how many queue ids one search asks for.
+const findAtOnce = 500
+
+// maxHits is index.max_result_window, the most that one search returns.
+const maxHits = 10_000
+
+// Find returns all documents of the keys, with their JSON.
+func (d *Documents) Find(ctx context.Context, keys []message.Key) ([]message.Stored, error) {
+	return d.find(ctx, keys, true)
+}
+
+// Revisions returns the keys' documents without their JSON.
+func (d *Documents) Revisions(ctx context.Context, keys []message.Key) ([]message.Stored, error) {
+	return d.find(ctx, keys, false)
+}
+
+func (d *Documents) find(ctx context.Context, keys []message.Key, withSource bool) ([]message.Stored, error) {
+	var out []message.Stored
+	size := findAtOnce
+	if !withSource {
+		size *= 4
+	}
+	for len(keys) > 0 {
+		chunk := keys[:min(size, len(keys))]
+		found, whole, err := d.search(ctx, chunk, withSource)
+		switch {
+		case err != nil:
+			return nil, err
+		case !whole && len(chunk) == 1:
+			return nil, &Error{
+				Class: ClassSetup, Op: "find a queue id's documents", Index: d.alias,
+				Err: errors.New("one queue id has more than 10,000 documents"), Hint: "the host names of the source do not tell servers apart",
+			}
+		case !whole:
+			size = max(1, len(chunk)/2)
+			continue
+		}
+		out = append(out, found...)
+		keys = keys[len(chunk):]
+	}
+	return out, nil
+}
+
+// search asks for the documents of some keys. whole is false where there were
+// more than one answer holds.
+func (d *Documents) search(ctx context.Context, keys []message.Key, withSource bool) (found []message.Stored, whole bool, err error) {
+	wanted := make(map[message.Key]bool, len(keys))
+	ids := make([]string, 0, len(keys))
+	for _, k := range keys {
+		wanted[k] = true
+		ids = append(ids, k.QueueID)
+	}
+	body := object{
+		"size":                maxHits,
+		"track_total_hits":    maxHits + 1,
+		"seq_no_primary_term": true,
+		"sort":                []string{"_doc"},
+		"query":               object{"bool": object{"filter": []object{{"terms": object{"queue_id": ids}}}}},
+		"_source":             withSource,
+		"docvalue_fields":     []string{"host.name", "queue_id"},
+	}
+	hits, total, err := d.client.hits(ctx, Request{
+		Op: "find documents by queue id", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_search",
+		Query: url.Values{"allow_partial_search_results": {"false"}}, Body: body.json(), Idempotent: true,
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range hits {
+		h := &hits[i]
+		key := message.Key{Host: h.field("host.name"), QueueID: h.field("queue_id")}
+		if wanted[key] { // another server may have given out the same id
+			found = append(found, message.Stored{Key: key, ID: h.ID, Source: h.Source, SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm})
+		}
+	}
+	return found, total <= maxHits, nil
+}
+
+// Refresh makes all confirmed writes visible to searches.
+func (d *Documents) Refresh(ctx context.Context) error {
+	return d.client.refresh(ctx, d.alias, ClassUnavailable)
+}
+
+// refresh makes what was indexed searchable and fails where a shard did not.
+func (c *Client) refresh(ctx context.Context, names string, class Class) error {
+	res, err := c.Do(ctx, Request{
+		Op: "refresh", Method: http.MethodPost, Path: "/" + names + "/_refresh", Idempotent: true, Source: class == ClassSource,
+	})
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Shards shardCounts `json:"_shards"`
+	}
+	if json.Unmarshal(res.Body, &answer) != nil || answer.Shards.Failed > 0 || answer.Shards.Total == 0 {
+		return &Error{Class: class, Op: "refresh", Index: indexName(names), Err: errors.New("a shard could not be refreshed")}
+	}
+	return nil
+}

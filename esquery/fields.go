@@ -1,0 +1,242 @@
+package esquery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+)
+
+// layout names the fields of one way to index a syslog line. Several names for
+// one part are tried in order, document by document.
+type layout struct {
+	Name    string   `json:"name"`
+	Time    []string `json:"time"`
+	Host    []string `json:"host"`
+	Program []string `json:"program"`
+	PID     []string `json:"pid"`
+	Text    []string `json:"text"`
+	QueueID []string `json:"queue_id"`
+}
+
+// layouts are the known profiles, the surest first: an index that has a
+// syslog_message keeps the whole line in message.
+var layouts = []layout{
+	{
+		Name: "syslog", Time: []string{"@timestamp"}, Host: []string{"syslog_hostname"}, Program: []string{"syslog_program"},
+		PID: []string{"syslog_pid"}, Text: []string{"syslog_message"}, QueueID: []string{"postfix_queueid"},
+	},
+	{
+		Name: "logstash", Time: []string{"@timestamp"}, Host: []string{"logsource"}, Program: []string{"program"},
+		PID: []string{"pid"}, Text: []string{"message"}, QueueID: []string{"postfix_queueid"},
+	},
+	{
+		Name: "ecs", Time: []string{"@timestamp"}, Host: []string{"host.hostname", "host.name"}, Program: []string{"process.name"},
+		PID: []string{"process.pid"}, Text: []string{"message"}, QueueID: []string{"postfix_queueid", "postfix.queueid", "postfix.queue_id"},
+	},
+	{
+		Name: "beats", Time: []string{"@timestamp"}, Host: []string{"log.syslog.hostname", "hostname", "host.hostname", "host.name"},
+		Program: []string{"log.syslog.appname", "program", "process.program"}, PID: []string{"log.syslog.procid", "pid", "process.pid"},
+		Text: []string{"message"}, QueueID: []string{"postfix_queueid", "postfix.queueid"},
+	},
+}
+
+// Profiles names the field profiles that can be asked for beside "auto" and a
+// file.
+func Profiles() []string {
+	names := make([]string, len(layouts))
+	for i, l := range layouts {
+		names[i] = l.Name
+	}
+	return names
+}
+
+// profile returns the layouts to try: all for "auto", else the one of that name
+// or from that file, a JSON object with a list of names for each of time, host, program, pid,
+// text and queue_id.
+func profile(name string) ([]layout, error) {
+	if name == "" || name == "auto" {
+		return layouts, nil
+	}
+	for _, l := range layouts {
+		if l.Name == name {
+			return []layout{l}, nil
+		}
+	}
+	if !strings.ContainsAny(name, "./") {
+		return nil, setupError("", fmt.Errorf("no field profile %q", name), "use auto, "+strings.Join(Profiles(), ", ")+", or the path of a file")
+	}
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil, setupError("", fmt.Errorf("field profile: %w", err), "")
+	}
+	l := layout{Name: "file"}
+	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&l); err != nil {
+		return nil, setupError("", fmt.Errorf("field profile %s: %w", name, err), `it must look like {"time":["@timestamp"],"host":["…"],"program":["…"],"pid":["…"],"text":["…"],"queue_id":["…"]}`)
+	}
+	if len(l.Time) == 0 || len(l.Host) == 0 || len(l.Program) == 0 || len(l.Text) == 0 {
+		return nil, setupError("", fmt.Errorf("field profile %s: time, host, program and text are needed", name), "")
+	}
+	return []layout{l}, nil
+}
+
+// fields is how one index is read: the names that it has, as queries need them.
+type fields struct {
+	layout layout // names that the index has, and no others
+	// host, queueID and time are what is aggregated and filtered by. host and queueID are empty
+	// where the index has no form of the field with doc values.
+	host, queueID, time string
+	// idExists is the field whose presence says that grok found a queue id.
+	idExists string
+	// programs are the fields that the program filter looks at.
+	programs []string
+	// sources is what is fetched of each document.
+	sources []string
+}
+
+// capability is what _field_caps says about one field in one index.
+type capability struct {
+	searchable, aggregatable bool
+}
+
+// resolve asks for the fields of each index. An index that none of the layouts
+// fits is missing from the result.
+func (c *Client) resolve(ctx context.Context, indices []string, tried []layout) (map[string]*fields, error) {
+	out := make(map[string]*fields, len(indices))
+	for group := range slices.Chunk(indices, 50) { // the names are part of the URL
+		caps, err := c.fieldCaps(ctx, group, tried)
+		if err != nil {
+			return nil, err
+		}
+		for _, index := range group {
+			for i := range tried {
+				if f := fit(&tried[i], caps[index]); f != nil {
+					out[index] = f
+					break
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func (c *Client) fieldCaps(ctx context.Context, indices []string, tried []layout) (map[string]map[string]capability, error) {
+	var names []string
+	for _, l := range tried {
+		for _, list := range [][]string{l.Time, l.Host, l.Program, l.PID, l.Text, l.QueueID} {
+			for _, n := range list {
+				names = append(names, n, n+".keyword")
+			}
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	res, err := c.Do(ctx, Request{
+		Op: "look up the source's fields", Method: http.MethodGet, Path: "/" + indexPath(indices) + "/_field_caps",
+		Query:  url.Values{"fields": {strings.Join(names, ",")}, "include_unmapped": {"true"}, "ignore_unavailable": {"false"}},
+		Source: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Indices []string `json:"indices"`
+		Fields  map[string]map[string]struct {
+			Searchable   bool     `json:"searchable"`
+			Aggregatable bool     `json:"aggregatable"`
+			Indices      []string `json:"indices"`
+		} `json:"fields"`
+		Failures []struct {
+			Indices []string `json:"indices"`
+		} `json:"failures"`
+	}
+	if err := json.Unmarshal(res.Body, &answer); err != nil {
+		return nil, &Error{Class: ClassSource, Op: "look up the source's fields", Err: errors.New("the answer is no JSON")}
+	}
+	if len(answer.Failures) > 0 {
+		return nil, &Error{Class: ClassSource, Op: "look up the source's fields", Err: fmt.Errorf("%d indices did not answer", len(answer.Failures)), Hint: "look at the cluster's health"}
+	}
+	out := make(map[string]map[string]capability, len(indices))
+	for _, index := range answer.Indices {
+		out[index] = make(map[string]capability)
+	}
+	for name, types := range answer.Fields {
+		for kind, t := range types {
+			if kind == "unmapped" || kind == "object" || kind == "nested" {
+				continue
+			}
+			in := t.Indices
+			if in == nil {
+				in = answer.Indices
+			}
+			for _, index := range in {
+				if out[index] != nil {
+					out[index][name] = capability{t.Searchable, t.Aggregatable}
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// fit returns how an index is read by a layout, or nil where it lacks a part.
+// A missing queue id field is no obstacle: the text names the id.
+func fit(l *layout, caps map[string]capability) *fields {
+	have := func(names []string) (in []string) {
+		for _, n := range names {
+			if _, ok := caps[n]; ok {
+				in = append(in, n)
+			}
+		}
+		return in
+	}
+	f := &fields{layout: layout{
+		Name: l.Name, Time: have(l.Time), Host: have(l.Host), Program: have(l.Program), PID: have(l.PID), Text: have(l.Text), QueueID: have(l.QueueID),
+	}}
+	got := &f.layout
+	if len(got.Time) == 0 || len(got.Host) == 0 || len(got.Program) == 0 || len(got.Text) == 0 {
+		return nil
+	}
+	f.time = got.Time[0]
+	f.host, f.queueID = aggregatable(got.Host[:1], caps), aggregatable(got.QueueID, caps)
+	if len(got.QueueID) > 0 {
+		f.idExists = got.QueueID[0]
+	}
+	for _, p := range got.Program {
+		if _, ok := caps[p+".keyword"]; ok {
+			p += ".keyword"
+		}
+		f.programs = append(f.programs, p)
+	}
+	f.sources = slices.Concat(got.Time, got.Host, got.Program, got.PID, got.Text, got.QueueID)
+	return f
+}
+
+// aggregatable returns the form of the first field that has doc values: the
+// field itself, or the keyword beside a text.
+func aggregatable(names []string, caps map[string]capability) string {
+	for _, n := range names {
+		for _, form := range []string{n, n + ".keyword"} {
+			if c, ok := caps[form]; ok && c.aggregatable {
+				return form
+			}
+		}
+	}
+	return ""
+}
+
+// indexPath joins index names for a URL.
+func indexPath(names []string) string {
+	escaped := make([]string, len(names))
+	for i, n := range names {
+		escaped[i] = url.PathEscape(n)
+	}
+	return strings.Join(escaped, ",")
+}

@@ -1,0 +1,111 @@
+package esquery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+)
+
+// object is a JSON object of a request.
+type object map[string]any
+
+// json encodes a request's body. What the package puts into one always has a
+// JSON form.
+func (o object) json() []byte {
+	b, err := json.Marshal(o)
+	if err != nil {
+		panic("BUG: request body: " + err.Error())
+	}
+	return b
+}
+
+// shardCounts is what Elasticsearch says about the shards that it asked.
+type shardCounts struct {
+	Total  int `json:"total"`
+	Failed int `json:"failed"`
+}
+
+// hit is one document of a search's answer.
+type hit struct {
+	Index       string                     `json:"_index"`
+	ID          string                     `json:"_id"`
+	SeqNo       int64                      `json:"_seq_no"`
+	PrimaryTerm int64                      `json:"_primary_term"`
+	Source      json.RawMessage            `json:"_source"`
+	Fields      map[string]json.RawMessage `json:"fields"`
+	Sort        []json.RawMessage          `json:"sort"`
+}
+
+// field returns the first value of a doc-value field, or nothing.
+func (h *hit) field(name string) string {
+	var values []string
+	if json.Unmarshal(h.Fields[name], &values) != nil || len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// searchAnswer is what a search returns, as far as it is looked at.
+type searchAnswer struct {
+	PIT        string      `json:"pit_id"`
+	TimedOut   bool        `json:"timed_out"`
+	Terminated bool        `json:"terminated_early"`
+	Shards     shardCounts `json:"_shards"`
+	Clusters   struct {
+		Skipped int `json:"skipped"`
+		Partial int `json:"partial"`
+		Failed  int `json:"failed"`
+	} `json:"_clusters"`
+	Hits struct {
+		Total struct {
+			Value int64 `json:"value"`
+		} `json:"total"`
+		Hits []hit `json:"hits"`
+	} `json:"hits"`
+	Aggregations json.RawMessage `json:"aggregations"`
+}
+
+// whole checks that a search looked at everything it was asked to. A search
+// that lost a shard answers 200 all the same, with what is left.
+func (a *searchAnswer) whole() error {
+	switch {
+	case a.TimedOut:
+		return errors.New("the search timed out on a shard: its answer is not whole")
+	case a.Shards.Failed > 0:
+		return errors.New("the search failed on a shard: its answer is not whole")
+	case a.Terminated:
+		return errors.New("the search ended early: its answer is not whole")
+	case a.Clusters.Skipped > 0 || a.Clusters.Partial > 0 || a.Clusters.Failed > 0:
+		return errors.New("a remote cluster was skipped or answered in part")
+	}
+	return nil
+}
+
+// search sends a search and believes only a whole answer.
+func (c *Client) search(ctx context.Context, req Request) (*searchAnswer, error) {
+	res, err := c.Do(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	class := ClassUnavailable
+	if req.Source {
+		class = ClassSource
+	}
+	var a searchAnswer
+	if err := json.Unmarshal(res.Body, &a); err != nil {
+		return nil, &Error{Class: class, Op: req.Op, Err: errors.New("the answer is no JSON of a search")}
+	}
+	if err := a.whole(); err != nil {
+		return nil, &Error{Class: class, Op: req.Op, Err: err, Hint: "look at the cluster's health and at the mappings of the indices; the run begins here again"}
+	}
+	return &a, nil
+}
+
+// hits sends a search and returns its documents and how many there are in all.
+func (c *Client) hits(ctx context.Context, req Request) ([]hit, int64, error) {
+	a, err := c.search(ctx, req)
+	if err != nil {
+		return nil, 0, err
+	}
+	return a.Hits.Hits, a.Hits.Total.Value, nil
+}

@@ -1,0 +1,176 @@
+package esquery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// Bounds on one slice, the unit of work. Both are known before its lines are
+// read, so that memory is bounded whatever arrives.
+const (
+	sliceKeys  = 20_000  // keys: one page of the composite aggregation
+	sliceLines = 100_000 // lines
+	pageLines  = 5_000   // lines of one search
+)
+
+// errTooWide says that a slice has more keys or lines than one slice may.
+var errTooWide = errors.New("slice too wide")
+
+// slice is some of the source's lines, of indices that are read alike.
+type slice struct {
+	source  *Source
+	pit     *pit
+	indices []string
+	fields  *fields
+	ranges  []object // what makes it a slice: ranges of _seq_no or time
+}
+
+// touched is what the discovery of a slice tells.
+type touched struct {
+	keys  int
+	pairs int // documents counted once for each pair of host and queue id
+	lines int // all lines that are to be read
+}
+
+// read discovers what a slice holds and then reads it. An answer that does not
+// hold just what the discovery counted is not used.
+func (s *slice) read(ctx context.Context) (*message.Batch, error) {
+	t, err := s.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &message.Batch{}
+	if t.lines == 0 {
+		return b, nil
+	}
+	pairs, unread, err := s.lines(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if got := b.Read + unread; got != t.lines || s.fields.aggregated() && pairs != t.pairs {
+		return nil, &Error{
+			Class: ClassSource, Op: "read lines", Index: indexName(s.indices[0]),
+			Err:  fmt.Errorf("%d lines were counted, %d read; %d of them by queue id, %d read", t.lines, got, t.pairs, pairs),
+			Hint: "the slice is not used; the run begins here again",
+		}
+	}
+	b.Other += unread
+	b.Read += unread
+	return b, nil
+}
+
+// aggregated tells whether queue ids can be counted by an aggregation. Where
+// an index has them only as text, the lines are counted instead.
+func (f *fields) aggregated() bool { return f.host != "" && f.queueID != "" }
+
+// discover asks which keys got how many lines, in one page of a composite
+// aggregation, and how many lines there are to read in all. errTooWide is returned where that is
+// more than a slice may hold.
+func (s *slice) discover(ctx context.Context) (t touched, err error) {
+	body := object{"size": 0, "track_total_hits": sliceLines + 1, "query": s.query()}
+	if s.fields.aggregated() {
+		body["aggs"] = object{"touched": object{"composite": object{
+			"size": sliceKeys,
+			"sources": []object{
+				{"host": object{"terms": object{"field": s.fields.host}}},
+				{"id": object{"terms": object{"field": s.fields.queueID}}},
+			},
+		}}}
+	}
+	a, err := s.pit.search(ctx, "find touched queue ids", body)
+	if err != nil {
+		return t, err
+	}
+	if t.lines = int(a.Hits.Total.Value); t.lines > sliceLines {
+		return t, errTooWide
+	}
+	if !s.fields.aggregated() {
+		return t, nil
+	}
+	var aggs struct {
+		Touched struct {
+			Buckets []struct {
+				Key struct {
+					ID json.RawMessage `json:"id"`
+				} `json:"key"`
+				Count int `json:"doc_count"`
+			} `json:"buckets"`
+		} `json:"touched"`
+	}
+	if err := json.Unmarshal(a.Aggregations, &aggs); err != nil {
+		return t, &Error{Class: ClassSource, Op: "find touched queue ids", Err: errors.New("the answer has no aggregation")}
+	}
+	if len(aggs.Touched.Buckets) >= sliceKeys {
+		return t, errTooWide
+	}
+	for _, b := range aggs.Touched.Buckets {
+		if string(b.Key.ID) == `"NOQUEUE"` { // no key but a word; its lines are read like all
+			continue
+		}
+		t.keys++
+		t.pairs += b.Count
+	}
+	return t, nil
+}
+
+// lines reads the slice's lines into a batch. It returns how many pairs of host
+// and queue id field they have, and how many documents hold no line.
+func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int, err error) {
+	body := object{
+		"size": pageLines, "track_total_hits": false, "sort": []object{{"_shard_doc": "asc"}},
+		"query": s.query(), "_source": s.fields.sources,
+	}
+	for {
+		a, err := s.pit.search(ctx, "read lines", body)
+		if err != nil {
+			return 0, 0, err
+		}
+		for i := range a.Hits.Hits {
+			d, ok := s.fields.decodeLine(a.Hits.Hits[i].Source)
+			pairs += d.hosts * d.ids
+			if !ok {
+				unread++
+				continue
+			}
+			b.Add(s.source.hostName(d.host), d.line)
+		}
+		if len(a.Hits.Hits) < pageLines {
+			return pairs, unread, nil
+		}
+		if b.Read+unread > sliceLines {
+			return 0, 0, &Error{Class: ClassSource, Op: "read lines", Err: errors.New("more lines came than were counted")}
+		}
+		body["search_after"] = a.Hits.Hits[len(a.Hits.Hits)-1].Sort
+	}
+}
+
+// query selects the slice's lines: those with a queue id field, and those of
+// the programs whose lines may name one that grok did not find.
+func (s *slice) query() object {
+	filter := []object{{"terms": object{"_index": s.indices}}}
+	filter = append(filter, s.ranges...)
+	var should []object
+	if s.fields.idExists != "" {
+		should = append(should, object{"exists": object{"field": s.fields.idExists}})
+	}
+	for _, field := range s.fields.programs {
+		for _, p := range s.source.programs {
+			should = append(should, programQuery(field, p))
+		}
+	}
+	filter = append(filter, object{"bool": object{"should": should, "minimum_should_match": 1}})
+	return object{"bool": object{"filter": filter}}
+}
+
+// programQuery matches a program's name; a star may end it.
+func programQuery(field, pattern string) object {
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		return object{"prefix": object{field: object{"value": prefix}}}
+	}
+	return object{"term": object{field: object{"value": pattern}}}
+}

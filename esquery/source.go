@@ -1,0 +1,82 @@
+package esquery
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Source is the raw lines as Logstash indexed them. [Source.Arrivals] reads
+// what is new, [Source.Days] a range of time; both satisfy worker.Source.
+type Source struct {
+	client   *Client
+	options  SourceOptions
+	tried    []layout
+	programs []string
+	log      *zap.Logger
+	notes    []string
+}
+
+// SourceOptions name the raw lines and say how they are read.
+type SourceOptions struct {
+	Patterns []string // index patterns
+	Target   string   // alias of the target: the cursor belongs to both
+	State    string   // index of the cursor
+	Fields   string   // field profile, see [Profiles]; empty is "auto"
+	// Programs are read even where there is no queue id field; a star may end a name. Empty is
+	// DefaultPrograms.
+	Programs []string
+	Horizon  time.Duration     // how far back a first run looks; 0 is DefaultHorizon
+	HostMap  map[string]string // old names of servers to new ones
+	Since    time.Time         // a first run reads lines from then on, instead of within the horizon
+	DryRun   bool              // read only: no cursor is moved
+	Logger   *zap.Logger
+}
+
+// DefaultHorizon lies above the five days that Postfix keeps a mail in its
+// queue.
+const DefaultHorizon = 144 * time.Hour
+
+// DefaultPrograms are Postfix's and those of filters that are known to name
+// queue ids.
+var DefaultPrograms = []string{
+	"postfix*", "amavis*", "rspamd*", "opendkim*", "opendmarc*", "openarc*", "mimedefang*", "MailScanner*",
+}
+
+// Source checks the options and returns the source. It sends nothing.
+func (c *Client) Source(o SourceOptions) (*Source, error) {
+	if len(o.Patterns) == 0 {
+		return nil, setupError("", fmt.Errorf("no source is named"), "set POSTWEAVE_SOURCE")
+	}
+	tried, err := profile(o.Fields)
+	if err != nil {
+		return nil, err
+	}
+	if o.Horizon == 0 {
+		o.Horizon = DefaultHorizon
+	}
+	s := &Source{client: c, options: o, tried: tried, programs: o.Programs, log: o.Logger}
+	if len(s.programs) == 0 {
+		s.programs = DefaultPrograms
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
+	return s, nil
+}
+
+// hostName returns the name that a server's lines are kept under.
+func (s *Source) hostName(name string) string {
+	if now, ok := s.options.HostMap[name]; ok {
+		return now
+	}
+	return name
+}
+
+// note keeps something that the user should know and logs it once.
+func (s *Source) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.notes = append(s.notes, text)
+	s.log.Warn(text)
+}

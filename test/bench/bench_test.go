@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func node(t *testing.T, answers ...string) (*Node, *[]string) {
+	t.Helper()
+	var asked []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.Method == http.MethodDelete {
+			return
+		}
+		asked = append(asked, r.URL.Path+" "+string(body))
+		if len(answers) == 0 {
+			http.Error(w, "nothing more", http.StatusTeapot)
+			return
+		}
+		fmt.Fprint(w, answers[0])
+		answers = answers[1:]
+	}))
+	t.Cleanup(s.Close)
+	return NewNode(s.URL), &asked
+}
+
+const whole = `{"pit_id":"p2","took":1,"timed_out":false,"_shards":{"total":1,"successful":1,"skipped":0,"failed":0},`
+
+func TestScanFollowsSortValuesAndPointInTime(t *testing.T) {
+	hit := func(n int) string {
+		return fmt.Sprintf(`{"_source":{"message":"says \",\"sort\":[9]"},"sort":[%d]}`, n)
+	}
+	n, asked := node(t, `{"id":"p1","_shards":{}}`, whole+`"hits":{"hits":[`+hit(3)+`,`+hit(7)+`]}}`, whole+`"hits":{"hits":[`+hit(8)+`]}}`)
+	c, err := Scan{Page: 2}.Run(t.Context(), n, "x-*")
+	if err != nil || c.Docs != 3 || c.Requests != 2 {
+		t.Fatal(c, err)
+	}
+	if a := (*asked)[2]; !strings.Contains(a, `"search_after":[7]`) || !strings.Contains(a, `"id":"p2"`) {
+		t.Error(a)
+	}
+}
+
+func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
+	for _, answer := range []string{
+		strings.Replace(whole, `"failed":0`, `"failed":1`, 1) + `"hits":{"hits":[]}}`,
+		strings.Replace(whole, `"timed_out":false`, `"timed_out":true`, 1) + `"hits":{"hits":[]}}`,
+	} {
+		n, _ := node(t, `{"id":"p1"}`, answer)
+		if _, err := BareScan(t.Context(), n, "x"); err == nil {
+			t.Error("no error at", answer)
+		}
+		n, _ = node(t, `{"id":"p1"}`, answer)
+		if _, err := BareComposite(t.Context(), n, "x", []string{"host"}, 10, ""); err == nil {
+			t.Error("no error at", answer)
+		}
+	}
+	n, _ := node(t, `{"errors":true,"items":[{"create":{"error":{"type":"x"}}}]}`)
+	if _, err := BareBulk(t.Context(), n, "x", []Document{{ID: "1", JSON: []byte(`{}`)}}); err == nil {
+		t.Error("no error where a document was not written")
+	}
+}
+
+func TestCompositeGoesOnAfterTheLastKey(t *testing.T) {
+	n, asked := node(t, `{"id":"p1"}`,
+		whole+`"aggregations":{"keys":{"after_key":{"h":"b"},"buckets":[{"key":{"h":"a"},"doc_count":1},{"key":{"h":"b"},"doc_count":2}]}}}`,
+		whole+`"aggregations":{"keys":{"buckets":[]}}}`)
+	c, err := BareComposite(t.Context(), n, "x", []string{"h"}, 2, "")
+	if err != nil || c.Docs != 2 || c.Requests != 2 || !strings.Contains((*asked)[2], `"after":{"h":"b"}`) {
+		t.Fatal(c, err, *asked)
+	}
+}
+
+func TestBulkCutsAtItsSize(t *testing.T) {
+	docs := make([]Document, 10)
+	for i := range docs {
+		docs[i] = Document{ID: fmt.Sprint(`a"`, i), JSON: []byte(`{"x":"` + strings.Repeat("y", 100) + `"}`)}
+	}
+	chunks := Bulk{Bytes: 300}.chunks(docs)
+	if len(chunks) != 4 && len(chunks) != 5 {
+		t.Error(len(chunks))
+	}
+	if all := bytes.Join(chunks, nil); bytes.Count(all, []byte("\n")) != 20 || !bytes.HasPrefix(all, []byte(`{"create":{"_id":"a\"0"}}`+"\n")) {
+		t.Errorf("%s", all)
+	}
+}
+
+func TestBareLines(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(p, []byte("a\nbc\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := BareLines(p); err != nil || c.Docs != 3 || c.Bytes != 6 {
+		t.Error(c, err)
+	}
+}
+
+func TestRatiosAreOfTheSameRound(t *testing.T) {
+	took := func(d ...int) func(context.Context) (Count, error) {
+		return func(context.Context) (Count, error) {
+			c := Count{Docs: 10, Elapsed: time.Duration(d[0]) * time.Second}
+			d = d[1:]
+			return c, nil
+		}
+	}
+	rs, err := Repeat(t.Context(), 3, []Measurement{
+		{Name: "a", Run: took(99, 1, 2, 4)},
+		{Name: "b", Run: took(99, 1, 2, 4)},
+		{Name: "ours", Over: []string{"a", "b"}, Limit: 1.25, Run: took(1, 2, 6, 12)},
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(rs[2].Ratios); got != "[1 1.5 1.5]" {
+		t.Error(got)
+	}
+	if over := Exceeded(rs); len(over) != 1 || !strings.Contains(over[0], "1.50 times a + b") {
+		t.Error(over)
+	}
+	var b strings.Builder
+	if err := WriteTable(&b, rs); err != nil || !strings.Contains(b.String(), "1.50  1.00  1.50   1.25") {
+		t.Error(err, b.String())
+	}
+	if _, err := Repeat(t.Context(), 1, []Measurement{{Name: "x", Over: []string{"later"}}, {Name: "later"}}, io.Discard); err == nil {
+		t.Error("compared with what was not measured")
+	}
+	stop := errors.New("stop")
+	if _, err := Repeat(t.Context(), 1, []Measurement{{Name: "x", Run: func(context.Context) (Count, error) { return Count{}, stop }}}, io.Discard); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,91 @@
+package maillog
+
+import (
+	"strings"
+	"time"
+
+	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/postlog"
+)
+
+// What the things that are held take, in bytes, beside their text. The figures
+// are rough: they are there to bound memory, not to account for it.
+const (
+	lineCost  = 96
+	groupCost = 256
+	pastCost  = 160
+	hostCost  = 1 << 10
+)
+
+// afterEnd is how much longer than the window a message is held after its last
+// line: lines go on for a few seconds after the one that says the end.
+const afterEnd = 10 * time.Second
+
+// group is the lines of one key that are held.
+type group struct {
+	host  *host
+	id    string
+	lines []message.Line
+	past  message.Past // of the messages with this key that were written before
+	last  time.Time    // of the latest line
+	size  int64        // bytes it counts for
+
+	mayEnd bool // a line was added that may be an end, since the group was last looked at
+	queued bool // it is in the host's queue
+	gone   bool // it was written or spilled
+
+	prev, after *group // in order of creation, over all hosts
+}
+
+func (g *group) key() message.Key { return message.Key{Host: g.host.name, QueueID: g.id} }
+
+func (g *group) add(l *postlog.Line) (grown int64) {
+	g.lines = append(g.lines, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
+	if l.Time.After(g.last) {
+		g.last = l.Time
+	}
+	g.mayEnd = g.mayEnd || mayEnd(l.Text)
+	grown = int64(len(l.Program)+len(l.PID)+len(l.Text)) + lineCost
+	g.size += grown
+	return grown
+}
+
+// mayEnd tells whether a line may say the end of its message. It only saves
+// vain looks: whether a message has ended, its document says (Document.Open). Left out is
+// what a message that stays in the queue for days repeats.
+func mayEnd(text string) bool {
+	_, rest, _ := strings.Cut(text, ": ")
+	for _, p := range [...]string{"to=<", "from=<", "client=", "message-id=", "uid=", "host ", "conversation with ", "lost connection with "} {
+		if strings.HasPrefix(rest, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// list is groups in order of creation.
+type list struct{ first, last *group }
+
+func (l *list) add(g *group) {
+	g.prev = l.last
+	if l.last == nil {
+		l.first = g
+	} else {
+		l.last.after = g
+	}
+	l.last = g
+}
+
+func (l *list) remove(g *group) {
+	if g.prev == nil {
+		l.first = g.after
+	} else {
+		g.prev.after = g.after
+	}
+	if g.after == nil {
+		l.last = g.prev
+	} else {
+		g.after.prev = g.prev
+	}
+	g.prev, g.after = nil, nil
+}

@@ -1,0 +1,85 @@
+package maillog
+
+import (
+	"time"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// host is what is held of one server.
+type host struct {
+	name  string
+	clock time.Time // latest stamp seen
+	open  map[string]*group
+
+	// queue holds groups that may have ended, in the order in which they are
+	// to be looked at. Lines come nearly in order of time, so a plain queue does: in a heap
+	// a group would leave sooner by the disorder of the log, at best.
+	queue []look
+	head  int
+
+	// written remembers the messages written while the clock showed one UTC day, and
+	// those of the day before. An id has its day from its arrival, so what is
+	// older cannot meet a new one in a day.
+	day             int64 // days since 1970
+	written, before map[string]message.Past
+}
+
+type look struct {
+	group *group
+	due   time.Time
+}
+
+func newHost(name string) *host {
+	return &host{name: name, open: make(map[string]*group), written: make(map[string]message.Past)}
+}
+
+// enqueue plans a look at the group once the window has passed its last line.
+func (h *host) enqueue(g *group, window time.Duration) {
+	g.queued = true
+	if h.head > 64 && h.head*2 > len(h.queue) {
+		h.queue = h.queue[:copy(h.queue, h.queue[h.head:])]
+		h.head = 0
+	}
+	h.queue = append(h.queue, look{g, g.last.Add(window + afterEnd)})
+}
+
+// due takes the next group that is to be looked at, or returns nil.
+func (h *host) due() *group {
+	if h.head == len(h.queue) || !h.clock.After(h.queue[h.head].due) {
+		return nil
+	}
+	g := h.queue[h.head].group
+	h.queue[h.head] = look{}
+	h.head++
+	g.queued = false
+	return g
+}
+
+// recall takes what is remembered of a queue id.
+func (h *host) recall(id string) (message.Past, bool) {
+	if p, ok := h.written[id]; ok {
+		return p, true
+	}
+	p, ok := h.before[id]
+	return p, ok
+}
+
+// turnDay forgets what was written two days ago. It returns how many that were.
+func (h *host) turnDay() (forgotten int) {
+	const daySeconds = 24 * 60 * 60
+	day := h.clock.Unix() / daySeconds
+	if day == h.day {
+		return 0
+	}
+	forgotten = len(h.before)
+	h.before = h.written
+	if day > h.day+1 {
+		forgotten += len(h.before)
+		h.before = nil
+	}
+	h.written, h.day = make(map[string]message.Past), day
+	return forgotten
+}
+
+func (h *host) idle() bool { return len(h.open) == 0 && len(h.written) == 0 && len(h.before) == 0 }

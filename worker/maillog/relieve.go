@@ -1,0 +1,90 @@
+package maillog
+
+import (
+	"context"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// relieve brings what is held down to half the bound, so that it need not be
+// done again soon. Records go first where they take a quarter; then groups that have no end in sight,
+// the oldest first; then any, the oldest first.
+func (m *merger) relieve() error {
+	if m.records*pastCost > m.MaxMemory/4 {
+		if err := m.spillRecords(); err != nil {
+			return err
+		}
+	}
+	for _, any := range [...]bool{false, true} {
+		for g := m.groups.first; g != nil && m.held > m.MaxMemory/2; {
+			after := g.after
+			if any || !g.queued {
+				if err := m.spillGroup(g); err != nil {
+					return err
+				}
+			}
+			g = after
+		}
+	}
+	for name, h := range m.hosts {
+		if h.idle() && h != m.current {
+			delete(m.hosts, name)
+			m.held -= hostCost
+		}
+	}
+	return nil
+}
+
+func (m *merger) spillGroup(g *group) error {
+	h := g.host
+	if g.past != (message.Past{}) {
+		if err := m.spill.addPast(h.name, g.id, g.past); err != nil {
+			return err
+		}
+	}
+	for _, l := range g.lines {
+		if err := m.spill.addLine(h.name, g.id, l); err != nil {
+			return err
+		}
+	}
+	m.spill.mark(h.name, g.id)
+	m.drop(g)
+	return nil
+}
+
+// spillRecords writes out what is remembered of the messages written. A key
+// whose record is in the file may come back; its lines then go there too. An open group keeps the record that
+// it was begun with.
+func (m *merger) spillRecords() error {
+	for _, h := range m.hosts {
+		for _, records := range []map[string]message.Past{h.written, h.before} {
+			for id, p := range records {
+				if h.open[id] != nil {
+					continue // it has it
+				}
+				if err := m.spill.addPast(h.name, id, p); err != nil {
+					return err
+				}
+				m.spill.mark(h.name, id)
+			}
+		}
+		m.recordsForgotten(len(h.written) + len(h.before))
+		h.written, h.before = make(map[string]message.Past), nil
+	}
+	return nil
+}
+
+// unite merges what lies in the temporary file.
+func (m *merger) unite(ctx context.Context) error {
+	return m.spill.each(m.MaxMemory/2, func(k message.Key, lines []message.Line, past message.Past) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if len(lines) == 0 {
+			return nil // a record only
+		}
+		m.report.Spilled++
+		docs, _, late := message.MergeAfter(k, lines, past, m.Message)
+		return m.emitAll(docs, len(lines), late)
+	})
+}

@@ -1,0 +1,50 @@
+package maillog
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/postlog"
+)
+
+// MaxShapes bounds the kinds of lines that are told apart.
+const MaxShapes = 1000
+
+// otherShapes stands for the kinds beyond MaxShapes.
+const otherShapes = "(other kinds)"
+
+type shapes map[Shape]int
+
+// addDocument counts the lines of a document that were not understood.
+func (s shapes) addDocument(d *message.Document) {
+	if d.Unparsed == 0 {
+		return
+	}
+	for i := range d.Log {
+		s.add(postlog.Parse(d.Log[i].Program, d.Log[i].Text))
+	}
+}
+
+func (s shapes) add(e postlog.Event) {
+	if e.Kind != postlog.Unknown {
+		return
+	}
+	shape := Shape{Daemon: e.Daemon, Text: postlog.Shape(e.Text)}
+	if _, known := s[shape]; !known && len(s) >= MaxShapes {
+		shape = Shape{Text: otherShapes}
+	}
+	s[shape]++
+}
+
+func (s shapes) sorted() []Shape {
+	list := make([]Shape, 0, len(s))
+	for shape, n := range s {
+		shape.Count = n
+		list = append(list, shape)
+	}
+	slices.SortFunc(list, func(a, b Shape) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Daemon, b.Daemon), cmp.Compare(a.Text, b.Text))
+	})
+	return list
+}

@@ -1,0 +1,250 @@
+package maillog
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/postweave/postweave/worker/postlog"
+)
+
+const (
+	// blockLines is how far an input is read ahead.
+	blockLines = 64
+	// probeLines and probeBytes are how far a syslog line is looked for before an
+	// input is refused as no log.
+	probeLines = 1000
+	probeBytes = 4 << 20
+	// halfYear is what tells the turn of a year from mere disorder.
+	halfYear = 183 * 24 * time.Hour
+)
+
+// source reads one input.
+type source struct {
+	Input
+	zone  *time.Location
+	fixed int // year of the first line, or 0
+
+	rc        io.ReadCloser
+	reader    lineReader
+	ready     bool // reader is set up
+	ended     bool
+	err       error // why it ended early
+	notSyslog int64
+
+	year  int
+	last  time.Time // of the line before; zero at the start
+	first time.Time // earliest of the first block
+
+	block []postlog.Line // read ahead
+	// least[i] is the earliest time in block[i:]. Sources are ordered by it and not by
+	// their next line, so that a single stamp from the future cannot hold a log back until all
+	// others are through.
+	least []time.Time
+	next  int
+}
+
+// probe opens the input and reads its first block, so that a file which is no
+// log is refused before anything is written. keep leaves it at that; otherwise an input that
+// can seek goes back to its start and lets its buffers go.
+func (s *source) probe(keep bool) error {
+	rc, err := s.Open()
+	if err != nil {
+		return openError(s.Name, err)
+	}
+	s.rc = rc
+	s.fill()
+	if s.err != nil && s.reader.lines == 0 {
+		return s.err
+	}
+	if len(s.block) == 0 {
+		return s.noSyslog()
+	}
+	s.first = s.least[0]
+	if seeker, ok := rc.(io.Seeker); ok && !keep {
+		if _, err := seeker.Seek(0, io.SeekStart); err == nil { // a pipe cannot
+			*s = source{Input: s.Input, zone: s.zone, fixed: s.fixed, rc: rc, first: s.first}
+		}
+	}
+	return nil
+}
+
+// noSyslog says what an input is that has no syslog line. An empty one is
+// fine.
+func (s *source) noSyslog() error {
+	if s.err != nil {
+		return s.err
+	}
+	if s.reader.lines == 0 {
+		return nil
+	}
+	return notLog(s.Name, "no line at its start begins as a syslog line does (Nov  1 06:25:01 host program[pid]: …, or an RFC 3339 time); "+
+		"name a log that syslog wrote")
+}
+
+// packed names what compresses files beside gzip, by first bytes.
+var packed = []struct{ magic, name, tool string }{
+	{"\xfd7zXZ\x00", "xz", "xzcat"},
+	{"BZh", "bzip2", "bzcat"},
+	{"\x28\xb5\x2f\xfd", "zstd", "zstdcat"},
+	{"PK\x03\x04", "zip", "unzip -p"},
+}
+
+// setUp looks at the first bytes.
+func (s *source) setUp() error {
+	s.ready = true
+	br := bufio.NewReaderSize(s.rc, readSize)
+	head, err := br.Peek(6)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return readError(s.Name, 0, err)
+	}
+	for _, p := range packed {
+		if bytes.HasPrefix(head, []byte(p.magic)) {
+			return notLog(s.Name, "it is packed with "+p.name+": unpack it on the way ("+p.tool+" FILE | postweave merge -)")
+		}
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(br)
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return readError(s.Name, 0, err)
+		}
+		br = bufio.NewReaderSize(z, readSize)
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		br.Discard(3) //nolint:errcheck // the bytes are in the buffer
+	}
+	s.reader.r = br
+	return nil
+}
+
+// fill reads the next block: up to blockLines syslog lines, fewer where the
+// next would have to be waited for. It leaves an empty block at the end.
+func (s *source) fill() {
+	s.block, s.least, s.next = s.block[:0], s.least[:0], 0
+	if s.ended {
+		return
+	}
+	if !s.ready {
+		if err := s.setUp(); err != nil {
+			s.end(err)
+			return
+		}
+	}
+	for len(s.block) < blockLines && (len(s.block) == 0 || !s.reader.waits()) {
+		raw, err := s.reader.next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				err = readError(s.Name, s.reader.lines, err)
+			} else {
+				err = nil
+			}
+			s.end(err)
+			break
+		}
+		if line, ok := s.parse(string(raw)); ok {
+			s.block = append(s.block, line)
+			continue
+		}
+		s.notSyslog++
+		if s.last.IsZero() && (s.reader.lines >= probeLines || s.reader.bytes >= probeBytes) {
+			s.end(s.noSyslog())
+			break
+		}
+	}
+	s.least = append(s.least, make([]time.Time, len(s.block))...)
+	for i := len(s.block) - 1; i >= 0; i-- {
+		s.least[i] = s.block[i].Time
+		if i+1 < len(s.block) && s.least[i+1].Before(s.least[i]) {
+			s.least[i] = s.least[i+1]
+		}
+	}
+}
+
+func (s *source) end(err error) {
+	s.ended, s.err = true, err
+	s.reader.r, s.reader.long = nil, nil
+}
+
+// parse reads a line. A stamp without a year is placed within half a year of
+// the line before it, so that January follows December, and a December line that comes a little
+// late stays where it belongs.
+func (s *source) parse(raw string) (postlog.Line, bool) {
+	if s.last.IsZero() {
+		return s.parseFirst(raw)
+	}
+	line, err := postlog.ParseLine(raw, s.year, s.zone)
+	if err != nil {
+		if !errors.Is(err, postlog.ErrNoTime) {
+			return line, false
+		}
+		// February 29 of a leap year that begins here.
+		if line, err = postlog.ParseLine(raw, s.year+1, s.zone); err != nil || line.Time.Sub(s.last) > halfYear {
+			return line, false
+		}
+	}
+	switch away := line.Time.Sub(s.last); {
+	case away < -halfYear:
+		s.turn(&line, raw, s.year+1)
+	case away > halfYear:
+		s.turn(&line, raw, s.year-1)
+	}
+	s.last = line.Time
+	return line, true
+}
+
+// turn reads the line as one of another year. A stamp that names its year
+// stays what it is.
+func (s *source) turn(line *postlog.Line, raw string, year int) {
+	if l, err := postlog.ParseLine(raw, year, s.zone); err == nil && !l.Time.Equal(line.Time) {
+		*line, s.year = l, year
+	}
+}
+
+// parseFirst settles the year by the first line.
+func (s *source) parseFirst(raw string) (line postlog.Line, ok bool) {
+	s.year = s.fixed
+	newest := s.ModTime.Add(24 * time.Hour)
+	if s.fixed == 0 {
+		s.year = s.ModTime.In(s.zone).Year()
+	}
+	line, err := postlog.ParseLine(raw, s.year, s.zone)
+	// A date after the last change is of the year before; the loop goes further back
+	// only for a February 29.
+	for back := 0; s.fixed == 0 && back < 8 && (errors.Is(err, postlog.ErrNoTime) && leapDay(raw) || err == nil && line.Time.After(newest)); back++ {
+		before := line.Time
+		s.year--
+		if line, err = postlog.ParseLine(raw, s.year, s.zone); err == nil && line.Time.Equal(before) {
+			break // it names its year
+		}
+	}
+	if err != nil {
+		return line, false
+	}
+	s.last = line.Time
+	return line, true
+}
+
+func leapDay(raw string) bool {
+	return len(raw) > 16 && bytes.Contains([]byte(raw[:16]), []byte("Feb 29"))
+}
+
+func (s *source) close() {
+	if s.rc != nil {
+		s.rc.Close() //nolint:errcheck // only read from
+		s.rc = nil
+	}
+	s.end(s.err)
+}
+
+func isCorrupt(err error) bool {
+	var corrupt flate.CorruptInputError
+	return errors.As(err, &corrupt)
+}

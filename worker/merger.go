@@ -1,0 +1,302 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// Bounds on one round with the target.
+const (
+	keysAtOnce   = 500 // keys looked up, merged and written together
+	maxConflicts = 20  // rounds in which a key's writes may meet another writer's
+)
+
+// Merger brings the target's documents up to date with batches of lines.
+type Merger struct {
+	Target  Target
+	Options message.Options
+	// Concurrency is how many groups of keys are worked on at once. Zero is one.
+	Concurrency int
+	// DryRun leaves the target as it is.
+	DryRun bool
+
+	mu     sync.Mutex
+	report *Report
+}
+
+// Take merges one batch and returns when the target holds it.
+func (m *Merger) Take(ctx context.Context, b *message.Batch) error {
+	if err := m.rejects(ctx, b.Rejects); err != nil {
+		return err
+	}
+	work := newWork(b.Lines)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, m.Concurrency))
+	for chunk := range slices.Chunk(work, keysAtOnce) {
+		group.Go(func() error { return m.bring(groupCtx, chunk) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := m.confirm(ctx, work); err != nil {
+		return err
+	}
+	m.count(func(r *Report) {
+		r.Slices++
+		r.Lines += b.Read
+		r.NoQueue += b.Other
+		r.Keys += len(b.Lines)
+		for _, w := range work {
+			w.tally(r)
+		}
+	})
+	return nil
+}
+
+func (m *Merger) count(f func(*Report)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(m.report)
+}
+
+// newWork lists the keys in an order that is the same in each run, so that a
+// repeated run asks the same questions.
+func newWork(lines map[message.Key][]message.Line) []*keyWork {
+	work := make([]*keyWork, 0, len(lines))
+	for k, l := range lines {
+		work = append(work, &keyWork{key: k, lines: l})
+	}
+	slices.SortFunc(work, func(a, b *keyWork) int { return compareKeys(a.key, b.key) })
+	return work
+}
+
+// bring makes the target hold the merge of the keys' lines and of those that
+// their documents carry.
+func (m *Merger) bring(ctx context.Context, work []*keyWork) error {
+	if err := m.plan(ctx, work); err != nil {
+		return err
+	}
+	for round, left := 0, work; len(left) > 0 && !m.DryRun; round++ {
+		if round == maxConflicts {
+			return errConflicts
+		}
+		again, err := m.write(ctx, left)
+		if err != nil {
+			return err
+		}
+		if len(again) > 0 {
+			// Someone else wrote, perhaps a moment ago: make it visible first.
+			if err := m.Target.Refresh(ctx); err != nil {
+				return err
+			}
+			if err := m.plan(ctx, again); err != nil {
+				return err
+			}
+		}
+		left = again
+	}
+	for _, w := range work {
+		w.settle(m.DryRun)
+	}
+	return nil
+}
+
+// plan reads the keys' documents and plans what to write.
+func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
+	stored, err := m.Target.Find(ctx, keysOf(work))
+	if err != nil {
+		return err
+	}
+	byKey := groupStored(stored)
+	for _, w := range work {
+		if err := w.plan(byKey[w.key], m.Options); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errConflicts = errors.New("other writers changed the same documents again and again: are several postweave of different configuration writing to one target?")
+
+// write carries out the plans phase by phase and returns the keys whose plan
+// met a conflict.
+func (m *Merger) write(ctx context.Context, work []*keyWork) (again []*keyWork, err error) {
+	for phase := range phases {
+		changes, owners := dueSteps(work, phase)
+		if len(changes) == 0 {
+			continue
+		}
+		outcomes, err := m.Target.Write(ctx, changes)
+		if err != nil {
+			return nil, err
+		}
+		if err := m.takeOutcomes(ctx, owners, outcomes); err != nil {
+			return nil, err
+		}
+	}
+	for _, w := range work {
+		if w.conflict {
+			again = append(again, w)
+		}
+	}
+	return again, nil
+}
+
+// planned is a step and the key it belongs to.
+type planned struct {
+	work *keyWork
+	step *step
+}
+
+// dueSteps lists the steps of one phase, of keys without a conflict so far.
+func dueSteps(work []*keyWork, p phase) (changes []message.Change, owners []planned) {
+	for _, w := range work {
+		if w.conflict {
+			continue
+		}
+		for i := range w.steps {
+			if s := &w.steps[i]; s.phase == p {
+				changes = append(changes, s.change)
+				owners = append(owners, planned{w, s})
+			}
+		}
+	}
+	return changes, owners
+}
+
+func (m *Merger) takeOutcomes(ctx context.Context, owners []planned, outcomes []message.Outcome) error {
+	if len(outcomes) != len(owners) {
+		return fmt.Errorf("write: %d changes, but %d outcomes", len(owners), len(outcomes))
+	}
+	for i, o := range outcomes {
+		p := owners[i]
+		switch o.Status {
+		case message.Written:
+			p.work.confirm(p.step, o)
+		case message.Conflict:
+			p.work.conflict = true
+			m.count(func(r *Report) { r.Conflicts++ })
+		case message.Refused:
+			if err := m.quarantine(ctx, p, o); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("write: unknown outcome %d", o.Status)
+		}
+	}
+	return nil
+}
+
+// quarantine writes a stub in place of a document that the target refuses, so
+// that the message stays findable and keeps its lines.
+func (m *Merger) quarantine(ctx context.Context, p planned, refused message.Outcome) error {
+	if p.step.fate == quarantined || p.step.doc == nil {
+		return fmt.Errorf("write: the target refuses even the stub of a document (%s): its mapping is not ours, see `postweave setup`", refused.Type)
+	}
+	p.step.fate = quarantined
+	p.step.change.Source = p.step.doc.AppendStubJSON(nil, refused.Type)
+	if old := p.step.old; old != nil && bytes.Equal(old.Source, p.step.change.Source) {
+		p.work.confirm(p.step, message.Outcome{SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm})
+		return nil
+	}
+	outcomes, err := m.Target.Write(ctx, []message.Change{p.step.change})
+	if err != nil {
+		return err
+	}
+	return m.takeOutcomes(ctx, []planned{p}, outcomes)
+}
+
+// confirm looks once more for documents of the keys with short queue ids. Two
+// writers who knew different lines of one message may have chosen different ids for it; each finds the
+// other's here and unites them.
+func (m *Merger) confirm(ctx context.Context, work []*keyWork) error {
+	if m.DryRun || len(work) == 0 {
+		return nil
+	}
+	for round := 0; ; round++ {
+		if round == maxConflicts {
+			return errConflicts
+		}
+		if err := m.Target.Refresh(ctx); err != nil {
+			return err
+		}
+		again, err := m.changedSince(ctx, shortOnes(work))
+		if err != nil || len(again) == 0 {
+			return err
+		}
+		for chunk := range slices.Chunk(again, keysAtOnce) {
+			if err := m.bring(ctx, chunk); err != nil {
+				return err
+			}
+		}
+		work = again
+	}
+}
+
+// changedSince returns the keys for which the target holds other documents
+// than those that were confirmed.
+func (m *Merger) changedSince(ctx context.Context, work []*keyWork) (again []*keyWork, err error) {
+	for chunk := range slices.Chunk(work, 4*keysAtOnce) {
+		found, err := m.Target.Revisions(ctx, keysOf(chunk))
+		if err != nil {
+			return nil, err
+		}
+		byKey := groupStored(found)
+		for _, w := range chunk {
+			if !sameRevisions(byKey[w.key], w.held) {
+				again = append(again, w)
+			}
+		}
+	}
+	return again, nil
+}
+
+// rejects writes a document for each reject. A reject has one line and so one
+// form: where its id exists already there is nothing to unite.
+func (m *Merger) rejects(ctx context.Context, lines []message.HostLine) error {
+	seen := make(map[string]bool, len(lines))
+	var changes []message.Change
+	var docs []message.Document
+	for _, l := range lines {
+		d := message.Reject(l.Host, l.Line, m.Options)
+		if seen[d.ID] {
+			continue
+		}
+		seen[d.ID] = true
+		docs = append(docs, d)
+		changes = append(changes, message.Change{Action: message.Create, ID: d.ID, Source: d.AppendJSON(nil)})
+	}
+	if m.DryRun || len(changes) == 0 {
+		m.count(func(r *Report) { r.Documents += len(docs); r.Created += len(docs) })
+		return nil
+	}
+	outcomes, err := m.Target.Write(ctx, changes)
+	if err != nil {
+		return err
+	}
+	if len(outcomes) != len(changes) {
+		return fmt.Errorf("write: %d changes, but %d outcomes", len(changes), len(outcomes))
+	}
+	for i, o := range outcomes {
+		w := &keyWork{}
+		s := step{phase: grow, change: changes[i], doc: &docs[i], fate: created}
+		if o.Status == message.Conflict {
+			w.fates = []fateOf{{docs[i].ID, unchanged}}
+		} else if err := m.takeOutcomes(ctx, []planned{{w, &s}}, outcomes[i:i+1]); err != nil {
+			return err
+		}
+		if w.conflict { // the stub of a refused reject is there already
+			w.fates = []fateOf{{docs[i].ID, quarantined}}
+		}
+		m.count(w.tallyDocuments)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package message
+
+import (
+	"sync"
+	"time"
+
+	"github.com/postweave/postweave/worker/postlog"
+)
+
+// Past is what must be remembered of a key once its lines are let go, so that
+// [MergeAfter] gives the messages that come later the ids that they would have had
+// together. The zero value is a key that was not seen before.
+type Past struct {
+	Arrival  time.Time // of the key's latest message, as its day and ordinal go by it
+	LastSeen time.Time // its last line
+	Ordinal  int       // among the key's messages of that UTC day
+}
+
+// MergeAfter is [Merge] for a reader that cannot hold a key's lines for good: it
+// merges those that came after past was let go. The documents are the same as if all lines had been merged at
+// once, where the new ones begin with an origin line or are clearly later; late is the number of those
+// that speak of the message already let go, whose _id their document has. now is the past that
+// follows.
+func MergeAfter(k Key, lines []Line, past Past, o Options) (docs []Document, now Past, late int) {
+	if len(lines) == 0 {
+		return nil, past, 0
+	}
+	buf := buffers.Get().(*[]fact)
+	facts := read(lines, *buf)
+	defer release(buf, facts)
+	parts := incarnations(k, facts)
+	long := postlog.IsLongQueueID(k.QueueID)
+	if past != (Past{}) {
+		late = follow(parts, past, long)
+	}
+	docs = make([]Document, len(parts))
+	for i := range parts {
+		fold(&docs[i], k, &parts[i], &o)
+		docs[i].ID = parts[i].id(k, long)
+	}
+	last := &parts[len(parts)-1]
+	now = Past{Arrival: last.anchor, LastSeen: last.facts[len(last.facts)-1].Time, Ordinal: last.ordinal}
+	if past.LastSeen.After(now.LastSeen) {
+		now.LastSeen = past.LastSeen
+	}
+	return docs, now, late
+}
+
+// buffers holds memory for facts. They take some 700 bytes each, and no
+// document keeps one.
+var buffers = sync.Pool{New: func() any { return new([]fact) }}
+
+// maxBuffer is the length beyond which a buffer is not kept.
+const maxBuffer = 1024
+
+func release(buf *[]fact, facts []fact) {
+	if cap(facts) > maxBuffer {
+		return
+	}
+	*buf = facts
+	buffers.Put(buf)
+}
+
+// follow numbers the messages on from past. It returns the lines of the first
+// one where it is none of its own.
+func follow(parts []incarnation, past Past, long bool) (late int) {
+	first := &parts[0]
+	switch {
+	case long:
+		return len(first.facts)
+	case !first.anchor.After(past.LastSeen):
+		first.anchor, first.ordinal = past.Arrival, past.Ordinal
+		late = len(first.facts)
+	case sameDay(past.Arrival, first.anchor):
+		first.ordinal = past.Ordinal + 1
+	}
+	number(parts)
+	return late
+}
+
+// id returns the document's _id.
+func (in *incarnation) id(k Key, long bool) string {
+	if long {
+		return longMessageID(k)
+	}
+	return messageID(k, in.anchor, in.ordinal)
+}

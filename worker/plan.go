@@ -1,0 +1,254 @@
+package worker
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/postlog"
+)
+
+// phase orders the writes of one key, so that each line is confirmed in its new
+// document before any document loses it.
+type phase int
+
+const (
+	grow   phase = iota // create, or update to more lines
+	shrink              // update to fewer lines
+	remove              // delete
+	phases
+)
+
+// step is one write of a plan.
+type step struct {
+	phase  phase
+	change message.Change
+	doc    *message.Document
+	old    *message.Stored // what is replaced
+	fate   fate            // of the document, once the step is confirmed
+}
+
+// fate is how a document ended.
+type fate uint8
+
+const (
+	unchanged fate = iota
+	created
+	updated
+	quarantined
+)
+
+// fateOf is one document's.
+type fateOf struct {
+	id   string
+	fate fate
+}
+
+// keyWork is one key on its way into the target.
+type keyWork struct {
+	key      message.Key
+	lines    []message.Line // new ones, as read
+	docs     []message.Document
+	steps    []step
+	held     []message.Stored // what the target holds for the key, as far as known; no JSON
+	fates    []fateOf         // of all documents so far
+	deleted  int
+	unparsed int
+	warnings []string
+	conflict bool // another writer changed one of the documents meanwhile
+}
+
+// ErrNewerSchema says that a document was written by a newer postweave.
+var ErrNewerSchema = errors.New("a document in the target was written by a newer postweave: nothing was changed; use that version or a newer one")
+
+// plan merges the key's new lines with those of its stored documents and lists
+// the writes that make the target equal to the outcome.
+func (w *keyWork) plan(stored []message.Stored, o message.Options) error {
+	w.steps, w.held, w.conflict = nil, nil, false
+	union := slices.Clone(w.lines)
+	for i := range stored {
+		lines, schema, err := message.StoredLines(stored[i].Source)
+		if err != nil {
+			return err
+		}
+		if schema > message.Schema {
+			return ErrNewerSchema
+		}
+		union = append(union, lines...)
+	}
+	w.docs = message.Merge(w.key, union, o)
+	w.compare(stored)
+	return nil
+}
+
+// compare turns the difference between stored and merged documents into steps.
+func (w *keyWork) compare(stored []message.Stored) {
+	reconcile := len(stored) > 1 || len(w.docs) > 1 || len(stored) == 1 && stored[0].ID != w.docs[0].ID
+	for i := range w.docs {
+		d := &w.docs[i]
+		source := d.AppendJSON(nil)
+		at := slices.IndexFunc(stored, func(s message.Stored) bool { return s.ID == d.ID })
+		if at < 0 {
+			w.steps = append(w.steps, step{phase: grow, fate: created, doc: d, change: message.Change{Action: message.Create, ID: d.ID, Source: source}})
+			continue
+		}
+		old := stored[at]
+		if bytes.Equal(old.Source, source) {
+			w.held = append(w.held, message.Stored{Key: w.key, ID: old.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm})
+			w.note(d.ID, unchanged)
+			continue
+		}
+		s := step{phase: grow, fate: updated, doc: d, old: &old, change: message.Change{
+			Action: message.Update, ID: d.ID, Source: source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm,
+		}}
+		if reconcile && loses(old, d) {
+			s.phase = shrink
+		}
+		w.steps = append(w.steps, s)
+	}
+	for _, old := range stored {
+		if !slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.ID == old.ID }) {
+			w.steps = append(w.steps, step{phase: remove, old: &old, change: message.Change{
+				Action: message.Delete, ID: old.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm,
+			}})
+		}
+	}
+}
+
+// loses tells whether a line of the stored document is not in the new one.
+func loses(old message.Stored, d *message.Document) bool {
+	lines, _, err := message.StoredLines(old.Source)
+	if err != nil {
+		return true
+	}
+	has := make(map[message.Line]bool, len(d.Log))
+	for _, l := range d.Log {
+		has[l] = true
+	}
+	return slices.ContainsFunc(lines, func(l message.Line) bool { return !has[l] })
+}
+
+// confirm notes what the target holds after a confirmed step.
+func (w *keyWork) confirm(s *step, o message.Outcome) {
+	if s.change.Action == message.Delete {
+		w.deleted++
+		return
+	}
+	w.held = append(w.held, message.Stored{Key: w.key, ID: s.change.ID, SeqNo: o.SeqNo, PrimaryTerm: o.PrimaryTerm})
+	w.note(s.change.ID, s.fate)
+}
+
+// note keeps the fate of a document that says most: what this run created and
+// then had to update again was created.
+func (w *keyWork) note(id string, f fate) {
+	for i := range w.fates {
+		if w.fates[i].id == id {
+			if w.fates[i].fate == unchanged || f == quarantined {
+				w.fates[i].fate = f
+			}
+			return
+		}
+	}
+	w.fates = append(w.fates, fateOf{id, f})
+}
+
+// settle forgets what is no longer needed once the plan is carried out: the
+// documents, which take more memory than anything else.
+func (w *keyWork) settle(dryRun bool) {
+	if dryRun {
+		for i := range w.steps {
+			w.confirm(&w.steps[i], message.Outcome{})
+		}
+	}
+	w.fates = slices.DeleteFunc(w.fates, func(f fateOf) bool {
+		return !slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.ID == f.id })
+	})
+	w.unparsed, w.warnings = 0, nil
+	for i := range w.docs {
+		w.unparsed += w.docs[i].Unparsed
+		w.warnings = append(w.warnings, w.docs[i].Warnings...)
+	}
+	w.docs, w.steps = nil, nil
+}
+
+// tally adds the key to a report.
+func (w *keyWork) tally(r *Report) {
+	r.Merged++
+	r.Deleted += w.deleted
+	r.Unparsed += w.unparsed
+	for _, warning := range w.warnings {
+		if r.Warnings == nil {
+			r.Warnings = make(map[string]int)
+		}
+		r.Warnings[warning]++
+	}
+	w.tallyDocuments(r)
+}
+
+func (w *keyWork) tallyDocuments(r *Report) {
+	for _, f := range w.fates {
+		r.Documents++
+		switch f.fate {
+		case unchanged:
+			r.Unchanged++
+		case created:
+			r.Created++
+		case updated:
+			r.Updated++
+		case quarantined:
+			r.Quarantined++
+		}
+	}
+}
+
+func keysOf(work []*keyWork) []message.Key {
+	keys := make([]message.Key, len(work))
+	for i, w := range work {
+		keys[i] = w.key
+	}
+	return keys
+}
+
+// shortOnes returns the keys whose queue ids come back and whose documents' ids
+// therefore depend on what is known.
+func shortOnes(work []*keyWork) []*keyWork {
+	var out []*keyWork
+	for _, w := range work {
+		if !postlog.IsLongQueueID(w.key.QueueID) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// sameRevisions compares what was found with what is known to be held.
+func sameRevisions(found, held []message.Stored) bool {
+	if len(found) != len(held) {
+		return false
+	}
+	for _, f := range found {
+		if !slices.ContainsFunc(held, func(h message.Stored) bool {
+			return h.ID == f.ID && h.SeqNo == f.SeqNo && h.PrimaryTerm == f.PrimaryTerm
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func groupStored(stored []message.Stored) map[message.Key][]message.Stored {
+	byKey := make(map[message.Key][]message.Stored, len(stored))
+	for _, s := range stored {
+		byKey[s.Key] = append(byKey[s.Key], s)
+	}
+	return byKey
+}
+
+func compareKeys(a, b message.Key) int {
+	if c := cmp.Compare(a.Host, b.Host); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.QueueID, b.QueueID)
+}

@@ -1,0 +1,32 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// Source hands over the lines that have not been merged yet.
+type Source interface {
+	// Each calls take with one slice after the other. When take returns nil the slice is
+	// confirmed: its lines need not be handed over again. When take fails Each returns that error
+	// and confirms nothing more. The batch is take's to keep.
+	//
+	// A nil error means that every line which had arrived when Each began was
+	// handed over and confirmed.
+	Each(ctx context.Context, take func(ctx context.Context, b *message.Batch) error) error
+}
+
+// Target holds the documents.
+type Target interface {
+	// Find returns all documents of the keys, in any order, as of the last Refresh or
+	// later.
+	Find(ctx context.Context, keys []message.Key) ([]message.Stored, error)
+	// Revisions is Find without the documents' JSON.
+	Revisions(ctx context.Context, keys []message.Key) ([]message.Stored, error)
+	// Refresh makes all confirmed writes, whoever did them, visible to Find.
+	Refresh(ctx context.Context) error
+	// Write carries out the changes, each on its condition, and returns one outcome for each.
+	// An error means that the outcome of at least one change is not known.
+	Write(ctx context.Context, changes []message.Change) ([]message.Outcome, error)
+}

@@ -1,0 +1,125 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+)
+
+// Daemon runs a job at once and then on a cron schedule, never two at a time:
+// a moment that comes while the job still runs is skipped.
+type Daemon struct {
+	Schedule string         // five fields of cron, or "@every 5m" and the like
+	Zone     *time.Location // of the schedule; nil is UTC
+	// Job does one run. stop is closed when the daemon drains: the job should
+	// finish what it holds and begin nothing new. ctx ends after Grace.
+	Job    func(ctx context.Context, stop <-chan struct{}) error
+	Grace  time.Duration // zero is DefaultGrace
+	Logger *zap.Logger
+}
+
+// DefaultGrace is how long a draining job may take: well within the 30 s that
+// Kubernetes leaves a pod.
+const DefaultGrace = 8 * time.Second
+
+// CheckSchedule tells whether a schedule can be read.
+func CheckSchedule(spec string) (err error) {
+	_, err = parseSchedule(spec)
+	return err
+}
+
+// parseSchedule shields from robfig/cron, which panics on some strings ("TZ=UTC").
+func parseSchedule(spec string) (s cron.Schedule, err error) {
+	defer func() {
+		if recover() != nil {
+			s, err = nil, errors.New("not a cron schedule; five fields are expected, for example */5 * * * *")
+		}
+	}()
+	s, err = cron.ParseStandard(spec)
+	if err != nil {
+		return nil, fmt.Errorf("not a cron schedule: %w", err)
+	}
+	return s, nil
+}
+
+// Run works until ctx ends, then drains: it waits for the job in work, at most
+// for the grace period. It returns nil after a clean drain. Failed jobs are logged; the next
+// moment of the schedule tries again.
+func (d *Daemon) Run(ctx context.Context) error {
+	schedule, err := parseSchedule(d.Schedule)
+	if err != nil {
+		return err
+	}
+	log := d.Logger
+	if log == nil {
+		log = zap.NewNop()
+	}
+	zone := d.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	jobCtx, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	stop := make(chan struct{})
+	due := make(chan struct{}, 1)
+	due <- struct{}{} // at once: a daemon that shows nothing for five minutes looks broken
+	c := cron.New(cron.WithLocation(zone))
+	c.Schedule(schedule, cron.FuncJob(func() {
+		select {
+		case due <- struct{}{}:
+		default:
+			log.Warn("skipped a moment of the schedule: the run before it is still at work")
+		}
+	}))
+	c.Start()
+	defer func() { <-c.Stop().Done() }()
+	return d.loop(ctx, jobCtx, abort, due, stop, log)
+}
+
+// loop runs the job whenever it is due. One goroutine runs jobs, so that two
+// never meet.
+func (d *Daemon) loop(ctx, jobCtx context.Context, abort context.CancelFunc, due <-chan struct{}, stop chan struct{}, log *zap.Logger) error {
+	for {
+		select {
+		case <-ctx.Done():
+			close(stop)
+			return nil
+		case <-due:
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := d.Job(jobCtx, stop); err != nil {
+				log.Error("run failed; the next one tries again", zap.Error(err))
+			}
+		}()
+		select {
+		case <-done:
+		case <-ctx.Done():
+			close(stop)
+			return d.drain(abort, done, log)
+		}
+	}
+}
+
+// drain waits for the job in work.
+func (d *Daemon) drain(abort context.CancelFunc, done <-chan struct{}, log *zap.Logger) error {
+	grace := d.Grace
+	if grace == 0 {
+		grace = DefaultGrace
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		log.Warn("the run did not finish within the grace period and is broken off; what it had confirmed stays", zap.Duration("grace", grace))
+		abort()
+		<-done
+	}
+	return nil
+}
