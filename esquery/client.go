@@ -253,8 +253,11 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			return nil, fmt.Errorf("%s: %w", req.Op, err)
 		}
 		timeout := attempts.timeout(c.requestTimeout)
+		begin := time.Now()
 		res, failed := c.attempt(ctx, timeout, req, body, encoding)
 		if failed == nil {
+			c.log.Debug("request", zap.String("op", req.Op), zap.Int("status", res.Status), zap.Duration("took", time.Since(begin)),
+				zap.Int("sent", len(body)), zap.Int("received", len(res.Body)))
 			return res, nil
 		}
 		if err := ctx.Err(); err != nil {

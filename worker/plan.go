@@ -28,6 +28,8 @@ type step struct {
 	doc    *message.Document
 	old    *message.Stored // what is replaced
 	fate   fate            // of the document, once the step is confirmed
+	// passing says that another step of this plan writes the same document once more.
+	passing bool
 }
 
 // fate is how a document ended.
@@ -79,13 +81,13 @@ func (w *keyWork) plan(stored []message.Stored, o message.Options) error {
 		union = append(union, lines...)
 	}
 	w.docs = message.Merge(w.key, union, o)
-	w.compare(stored)
+	w.compare(stored, o)
 	return nil
 }
 
 // compare turns the difference between stored and merged documents into steps.
-func (w *keyWork) compare(stored []message.Stored) {
-	reconcile := len(stored) > 1 || len(w.docs) > 1 || len(stored) == 1 && stored[0].ID != w.docs[0].ID
+func (w *keyWork) compare(stored []message.Stored, o message.Options) {
+	var same []message.Stored
 	for i := range w.docs {
 		d := &w.docs[i]
 		source := d.AppendJSON(nil)
@@ -96,17 +98,10 @@ func (w *keyWork) compare(stored []message.Stored) {
 		}
 		old := stored[at]
 		if bytes.Equal(old.Source, source) {
-			w.held = append(w.held, message.Stored{Key: w.key, ID: old.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm})
-			w.note(d.ID, unchanged)
+			same = append(same, old)
 			continue
 		}
-		s := step{phase: grow, fate: updated, doc: d, old: &old, change: message.Change{
-			Action: message.Update, ID: d.ID, Source: source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm,
-		}}
-		if reconcile && loses(old, d) {
-			s.phase = shrink
-		}
-		w.steps = append(w.steps, s)
+		w.update(d, source, old, len(stored) == 1 && len(w.docs) == 1, o)
 	}
 	for _, old := range stored {
 		if !slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.ID == old.ID }) {
@@ -115,25 +110,82 @@ func (w *keyWork) compare(stored []message.Stored) {
 			}})
 		}
 	}
+	w.keep(same)
 }
 
-// loses tells whether a line of the stored document is not in the new one.
-func loses(old message.Stored, d *message.Document) bool {
+// keep deals with documents that stay as they are. Where another document of
+// the key is to lose lines they are written again, unchanged, before that: the lines may be lost only if the
+// document that has them is still the one that was read. Without it two writers, each with other
+// lines at hand, could each rely on the document that the other one is about to shrink.
+func (w *keyWork) keep(same []message.Stored) {
+	loss := slices.ContainsFunc(w.steps, func(s step) bool { return s.phase != grow })
+	for _, old := range same {
+		if !loss {
+			w.held = append(w.held, message.Stored{Key: w.key, ID: old.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm})
+			w.note(old.ID, unchanged)
+			continue
+		}
+		w.steps = append(w.steps, step{phase: grow, fate: unchanged, old: &old, change: message.Change{
+			Action: message.Update, ID: old.ID, Source: old.Source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm,
+		}})
+	}
+}
+
+// update plans the new form of a stored document. One that takes lines and
+// loses others is written twice: first with all of them, then without those that are in their new
+// document by then.
+func (w *keyWork) update(d *message.Document, source []byte, old message.Stored, only bool, o message.Options) {
+	change := message.Change{Action: message.Update, ID: d.ID, Source: source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm}
+	s := step{phase: grow, fate: updated, doc: d, old: &old, change: change}
+	if only { // a union never loses a line
+		w.steps = append(w.steps, s)
+		return
+	}
+	lost, gained := difference(old, d)
+	if len(lost) == 0 {
+		w.steps = append(w.steps, s)
+		return
+	}
+	s.phase = shrink
+	if gained {
+		united := d.United(lost, o)
+		change.Source = united.AppendJSON(nil)
+		w.steps = append(w.steps, step{phase: grow, fate: updated, doc: d, old: &old, change: change, passing: true})
+	}
+	w.steps = append(w.steps, s)
+}
+
+// difference returns the stored lines that the new document has not, and
+// whether it has others.
+func difference(old message.Stored, d *message.Document) (lost []message.Line, gained bool) {
 	lines, _, err := message.StoredLines(old.Source)
-	if err != nil {
-		return true
+	if err != nil { // plan has read them already
+		return nil, true
 	}
 	has := make(map[message.Line]bool, len(d.Log))
 	for _, l := range d.Log {
 		has[l] = true
 	}
-	return slices.ContainsFunc(lines, func(l message.Line) bool { return !has[l] })
+	for _, l := range lines {
+		if !has[l] {
+			lost = append(lost, l)
+		}
+	}
+	return lost, len(d.Log) > len(lines)-len(lost)
 }
 
 // confirm notes what the target holds after a confirmed step.
 func (w *keyWork) confirm(s *step, o message.Outcome) {
 	if s.change.Action == message.Delete {
 		w.deleted++
+		return
+	}
+	if s.passing {
+		for i := range w.steps {
+			if next := &w.steps[i]; next != s && next.change.ID == s.change.ID {
+				next.change.SeqNo, next.change.PrimaryTerm = o.SeqNo, o.PrimaryTerm
+			}
+		}
 		return
 	}
 	w.held = append(w.held, message.Stored{Key: w.key, ID: s.change.ID, SeqNo: o.SeqNo, PrimaryTerm: o.PrimaryTerm})

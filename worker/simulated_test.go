@@ -1,0 +1,171 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// simulated is a target in memory that behaves as Elasticsearch does where it
+// matters: searches see the last refresh, each write is conditional on the latest revision, and
+// deleted ids can be created again.
+type simulated struct {
+	mu      sync.Mutex
+	live    map[string]message.Stored
+	visible map[string]message.Stored
+	seq     int64
+
+	writes  int // changes confirmed
+	refuse  func(message.Change) bool
+	crashAt int // fail at that write; 0 is never
+	yield   func()
+}
+
+func newSimulated() *simulated {
+	return &simulated{live: map[string]message.Stored{}, visible: map[string]message.Stored{}, yield: func() {}}
+}
+
+func (s *simulated) Find(_ context.Context, keys []message.Key) ([]message.Stored, error) {
+	s.yield()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []message.Stored
+	for _, d := range s.visible {
+		for _, k := range keys {
+			if d.Key == k {
+				out = append(out, d)
+			}
+		}
+	}
+	rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out, nil
+}
+
+func (s *simulated) Revisions(ctx context.Context, keys []message.Key) ([]message.Stored, error) {
+	out, err := s.Find(ctx, keys)
+	for i := range out {
+		out[i].Source = nil
+	}
+	return out, err
+}
+
+func (s *simulated) Refresh(context.Context) error {
+	s.yield()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.visible = maps.Clone(s.live)
+	return nil
+}
+
+func (s *simulated) Write(_ context.Context, changes []message.Change) ([]message.Outcome, error) {
+	out := make([]message.Outcome, len(changes))
+	for i, c := range changes {
+		s.yield()
+		o, err := s.write(c)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = o
+	}
+	return out, nil
+}
+
+func (s *simulated) write(c message.Change) (message.Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crashAt > 0 && s.writes+1 >= s.crashAt {
+		return message.Outcome{}, errCrash
+	}
+	if s.refuse != nil && s.refuse(c) {
+		return message.Outcome{Status: message.Refused, Type: "document_parsing_exception"}, nil
+	}
+	old, exists := s.live[c.ID]
+	if exists != (c.Action != message.Create) || exists && (old.SeqNo != c.SeqNo || old.PrimaryTerm != c.PrimaryTerm) {
+		return message.Outcome{Status: message.Conflict}, nil
+	}
+	s.seq++
+	s.writes++
+	if c.Action == message.Delete {
+		delete(s.live, c.ID)
+		return message.Outcome{Status: message.Written, SeqNo: s.seq, PrimaryTerm: 1}, nil
+	}
+	s.live[c.ID] = message.Stored{Key: keyOf(c.Source), ID: c.ID, Source: c.Source, SeqNo: s.seq, PrimaryTerm: 1}
+	return message.Outcome{Status: message.Written, SeqNo: s.seq, PrimaryTerm: 1}, nil
+}
+
+var errCrash = fmt.Errorf("simulated crash")
+
+func keyOf(source []byte) message.Key {
+	var d struct {
+		Host    struct{ Name string } `json:"host"`
+		QueueID string                `json:"queue_id"`
+	}
+	if err := json.Unmarshal(source, &d); err != nil {
+		panic(err)
+	}
+	return message.Key{Host: d.Host.Name, QueueID: d.QueueID}
+}
+
+// content is the target's documents by id.
+func (s *simulated) content() map[string]string {
+	out := map[string]string{}
+	for id, d := range s.live {
+		out[id] = string(d.Source)
+	}
+	return out
+}
+
+// wanted is what one clean merge of all lines writes.
+func wanted(batches ...*message.Batch) map[string]string {
+	all := map[message.Key][]message.Line{}
+	out := map[string]string{}
+	for _, b := range batches {
+		for k, l := range b.Lines {
+			all[k] = append(all[k], l...)
+		}
+		for _, r := range b.Rejects {
+			d := message.Reject(r.Host, r.Line, message.Options{})
+			out[d.ID] = string(d.AppendJSON(nil))
+		}
+	}
+	for k, l := range all {
+		for _, d := range message.Merge(k, l, message.Options{}) {
+			out[d.ID] = string(d.AppendJSON(nil))
+		}
+	}
+	return out
+}
+
+// batches is a source that hands over what it is given.
+type batches []*message.Batch
+
+func (b batches) Each(ctx context.Context, take func(context.Context, *message.Batch) error) error {
+	for _, x := range b {
+		if err := take(ctx, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameContent(t testing.TB, got, want map[string]string) {
+	t.Helper()
+	for id, w := range want {
+		if g, ok := got[id]; !ok {
+			t.Errorf("document %s is missing: %.300s", id, w)
+		} else if g != w {
+			t.Errorf("document %s:\n got %s\nwant %s", id, g, w)
+		}
+	}
+	for id, g := range got {
+		if _, ok := want[id]; !ok {
+			t.Errorf("document %s should not be: %.300s", id, g)
+		}
+	}
+}
