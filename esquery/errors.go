@@ -216,6 +216,9 @@ func tlsHint(err error) string {
 // request that it carried out, and otherwise what went wrong. known says that
 // Elasticsearch has answered this client before.
 func classifyResponse(req Request, address string, known bool, res *Response) *Error {
+	if res.Status == http.StatusRequestEntityTooLarge && allowed(req, res.Status) {
+		return nil // it comes from below Elasticsearch, or from a proxy, and has no body
+	}
 	e := &Error{Op: req.Op, Address: address, Status: res.Status}
 	// The header is on every success. Errors that are found early, an index
 	// block for one, come without it and are known by their shape.

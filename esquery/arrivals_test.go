@@ -1,0 +1,113 @@
+package esquery
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+func arrivalsAt(c cursor) *Arrivals {
+	return &Arrivals{Source: &Source{log: zap.NewNop(), options: SourceOptions{Horizon: DefaultHorizon}}, cursor: c}
+}
+
+func index(name, uuid string, shards ...sourceShard) sourceIndex {
+	return sourceIndex{name: name, uuid: uuid, shards: shards}
+}
+
+func TestPlaceOfShards(t *testing.T) {
+	newest := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	old := cursor{Shards: []shardCursor{
+		{Index: "syslog-1", UUID: "u1", Shard: 0, History: "h1", SeqNo: 41},
+		{Index: "syslog-1", UUID: "u1", Shard: 1, History: "h1b", SeqNo: 10},
+		{Index: "syslog-2", UUID: "u2", Shard: 0, History: "h2", SeqNo: 5},
+		{Index: "syslog-3", UUID: "u3", Shard: 0, History: "h3", SeqNo: 9},
+		{Index: "syslog-gone", UUID: "u9", Shard: 0, History: "h9", SeqNo: 9},
+	}}
+	open := []sourceIndex{
+		index("syslog-1", "u1", sourceShard{0, "h1", 50}, sourceShard{1, "h1b", 10}),
+		index("syslog-2", "u2", sourceShard{0, "other", 5}), // restored from a snapshot
+		index("syslog-3", "u3", sourceShard{0, "h3", 7}),    // went back: operations were lost
+		index("syslog-4", "u4", sourceShard{0, "h4", 3}),    // new
+		index("syslog-5", "u5", sourceShard{0, "h5", -1}),   // new and empty
+	}
+	a := arrivalsAt(cursor{})
+	a.cursor = a.place(old, true, open, newest)
+	want := []int64{41, 10, -1, -1, -1, -1}
+	if len(a.cursor.Shards) != len(want) {
+		t.Fatalf("cursor %+v", a.cursor)
+	}
+	for i, s := range a.cursor.Shards {
+		if s.SeqNo != want[i] || s.Since != nil {
+			t.Errorf("%s shard %d: %+v, want %d and no horizon", s.Index, s.Shard, s, want[i])
+		}
+	}
+	due := a.due(open)
+	ranges := map[string][2]int64{}
+	for _, d := range due {
+		ranges[d.name] = [2]int64{d.low, d.high}
+	}
+	for name, want := range map[string][2]int64{"syslog-1": {41, 50}, "syslog-2": {-1, 5}, "syslog-3": {-1, 7}, "syslog-4": {-1, 3}} {
+		if ranges[name] != want {
+			t.Errorf("%s: read %v, want %v", name, ranges[name], want)
+		}
+	}
+	if len(due) != 4 {
+		t.Errorf("due: %+v", due)
+	}
+}
+
+// A range of numbers cannot tell shards apart: it begins at the lowest of their
+// cursors, and each moves to its own checkpoint at most.
+func TestShardsOfOneIndex(t *testing.T) {
+	x := index("syslog-1", "u1", sourceShard{0, "h", 100}, sourceShard{1, "h", 20}, sourceShard{2, "h", 30})
+	a := arrivalsAt(cursor{Shards: []shardCursor{
+		{UUID: "u1", Shard: 0, History: "h", SeqNo: 40}, {UUID: "u1", Shard: 1, History: "h", SeqNo: 20}, {UUID: "u1", Shard: 2, History: "h", SeqNo: 10},
+	}})
+	due := a.due([]sourceIndex{x})
+	if len(due) != 1 || due[0].low != 10 || due[0].high != 100 {
+		t.Fatalf("due %+v", due)
+	}
+	a.options.DryRun = true
+	for _, step := range []struct {
+		high int64
+		want [3]int64
+	}{{25, [3]int64{40, 20, 25}}, {60, [3]int64{60, 20, 30}}, {100, [3]int64{100, 20, 30}}} {
+		if err := a.move(t.Context(), &due[0], step.high); err != nil {
+			t.Fatal(err)
+		}
+		for n, want := range step.want {
+			if got := a.at("u1", n).SeqNo; got != want {
+				t.Errorf("after a slice up to %d: shard %d at %d, want %d", step.high, n, got, want)
+			}
+		}
+	}
+}
+
+func TestFirstRunHasAHorizon(t *testing.T) {
+	newest := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	open := []sourceIndex{
+		index("syslog-1", "u1", sourceShard{0, "h", 100}, sourceShard{1, "h", 20}),
+		index("syslog-2", "u2", sourceShard{0, "h", -1}),
+	}
+	a := arrivalsAt(cursor{})
+	a.cursor = a.place(cursor{}, false, open, newest)
+	due := a.due(open)
+	if len(due) != 1 {
+		t.Fatalf("due %+v", due)
+	}
+	f := a.firstTo(&due[0])
+	if f.to != 20 || !f.since.Equal(newest.Add(-DefaultHorizon)) {
+		t.Errorf("first run up to %d since %v", f.to, f.since)
+	}
+	if s := a.at("u2", 0); s.Since != nil {
+		t.Errorf("an index that was empty at the first run has a horizon: %+v", s)
+	}
+	a.options.DryRun = true
+	if err := a.move(t.Context(), &due[0], 20); err != nil {
+		t.Fatal(err)
+	}
+	if f := a.firstTo(&due[0]); f.to != -1 {
+		t.Errorf("above the first run's end lines are still left out: %+v", f)
+	}
+}
