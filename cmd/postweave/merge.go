@@ -113,6 +113,7 @@ func (o *mergeOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	fewerCollections(o.MaxMemory)
 	var out printer = newJSONPrinter(a.stdout)
 	if o.Output == "table" {
 		out = newTablePrinter(a.stdout)
@@ -123,8 +124,12 @@ func (o *mergeOptions) run(ctx context.Context, a *app) error {
 	if err == nil {
 		err = o.nothingMerged(result)
 	}
-	if result.Lines > 0 {
+	switch {
+	case result.Lines > 0:
 		a.say("%s", result)
+	case err == nil:
+		// A log is empty after each rotation: no reason for a cron job to fail.
+		a.say("nothing to merge: %s is empty", strings.Join(o.Files, ", "))
 	}
 	if o.Explain {
 		if explainErr := a.explain(result.Shapes); explainErr != nil {
@@ -198,13 +203,9 @@ func permissionHint(err error) string {
 // nothingMerged refuses input that was no mail log, of which an empty result
 // would be a misleading success.
 func (o *mergeOptions) nothingMerged(r mergeReport) error {
-	names := strings.Join(o.Files, ", ")
-	switch {
-	case r.Lines == 0:
-		return fmt.Errorf("nothing to merge: %s is empty", names)
-	case r.NotSyslog == r.Lines:
+	if r.Lines > 0 && r.NotSyslog == r.Lines {
 		return fmt.Errorf("%s is no log: not one of its %s begins as a syslog line does (Nov  1 06:25:01 host program[pid]: …, or an RFC 3339 time)",
-			names, counted(r.Lines, "line", "lines"))
+			strings.Join(o.Files, ", "), counted(r.Lines, "line", "lines"))
 	}
 	return nil
 }

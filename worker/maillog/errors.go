@@ -42,7 +42,7 @@ func readError(name string, lines int64, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%s: %w after line %d: the gzip stream ends in the middle of a block; fetch the whole file again (%w)", name, ErrDamaged, lines, err)
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), isCorrupt(err):
-		return fmt.Errorf("%s: %w after line %d: the gzip stream is corrupt; fetch the file again (%w)", name, ErrDamaged, lines, err)
+		return fmt.Errorf("%s: %w after line %d: the gzip stream is corrupt, and lines before may be too; fetch the file again (%w)", name, ErrDamaged, lines, err)
 	}
 	return fmt.Errorf("%s: cannot be read on after line %d: %w", name, lines, err)
 }

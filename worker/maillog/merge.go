@@ -99,6 +99,7 @@ func (m *merger) take(l *postlog.Line) error {
 	}
 	id, noqueue := postlog.LeadingQueueID(l.Text)
 	switch {
+	case h.name == "":
 	case id != "":
 		return m.hold(h, id, l)
 	case noqueue:
@@ -112,9 +113,7 @@ func (m *merger) host(name string) *host {
 	if h := m.current; h != nil && h.name == name {
 		return h
 	}
-	if strings.ContainsRune(name, 0) || strings.ToValidUTF8(name, "") != name {
-		name = strings.ReplaceAll(strings.ToValidUTF8(name, "\uFFFD"), "\x00", "\uFFFD")
-	}
+	name = message.CleanHost(name)
 	h := m.hosts[name]
 	if h == nil {
 		h = newHost(strings.Clone(name))

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/flate"
@@ -35,10 +36,11 @@ type source struct {
 	ready     bool // reader is set up
 	ended     bool
 	err       error // why it ended early
+	found     bool  // a syslog line was found
 	notSyslog int64
 
 	year  int
-	last  time.Time // of the line before; zero at the start
+	last  time.Time // of the latest stamp that named no year; zero until there is one
 	first time.Time // earliest of the first block
 
 	block []postlog.Line // read ahead
@@ -154,7 +156,7 @@ func (s *source) fill() {
 			continue
 		}
 		s.notSyslog++
-		if s.last.IsZero() && (s.reader.lines >= probeLines || s.reader.bytes >= probeBytes) {
+		if !s.found && (s.reader.lines >= probeLines || s.reader.bytes >= probeBytes) {
 			s.end(s.noSyslog())
 			break
 		}
@@ -174,66 +176,72 @@ func (s *source) end(err error) {
 }
 
 // parse reads a line. A stamp without a year is placed within half a year of
-// the line before it, so that January follows December, and a December line that comes a little
+// the one before it, so that January follows December, and a December line that comes a little
 // late stays where it belongs.
-func (s *source) parse(raw string) (postlog.Line, bool) {
-	if s.last.IsZero() {
-		return s.parseFirst(raw)
+func (s *source) parse(raw string) (line postlog.Line, ok bool) {
+	var err error
+	switch {
+	case namesYear(raw):
+		line, err = postlog.ParseLine(raw, 0, s.zone)
+	case s.last.IsZero():
+		line, err = s.parseFirst(raw)
+	default:
+		line, err = s.parseNext(raw)
 	}
+	s.found = s.found || err == nil
+	return line, err == nil
+}
+
+// namesYear tells an RFC 3339 stamp, perhaps behind a priority.
+func namesYear(raw string) bool {
+	if raw != "" && raw[0] == '<' {
+		raw = raw[min(strings.IndexByte(raw, '>')+1, len(raw)):]
+	}
+	return raw != "" && raw[0] >= '0' && raw[0] <= '9'
+}
+
+func (s *source) parseNext(raw string) (postlog.Line, error) {
 	line, err := postlog.ParseLine(raw, s.year, s.zone)
-	if err != nil {
-		if !errors.Is(err, postlog.ErrNoTime) {
-			return line, false
-		}
-		// February 29 of a leap year that begins here.
-		if line, err = postlog.ParseLine(raw, s.year+1, s.zone); err != nil || line.Time.Sub(s.last) > halfYear {
-			return line, false
-		}
+	if err != nil && (!errors.Is(err, postlog.ErrNoTime) || !leapDay(raw)) {
+		return line, err
 	}
+	// Without a time, this is the February 29 of a leap year that begins here.
+	year := s.year
 	switch away := line.Time.Sub(s.last); {
-	case away < -halfYear:
-		s.turn(&line, raw, s.year+1)
+	case err != nil || away < -halfYear:
+		year++
 	case away > halfYear:
-		s.turn(&line, raw, s.year-1)
+		year--
 	}
-	s.last = line.Time
-	return line, true
-}
-
-// turn reads the line as one of another year. A stamp that names its year
-// stays what it is.
-func (s *source) turn(line *postlog.Line, raw string, year int) {
-	if l, err := postlog.ParseLine(raw, year, s.zone); err == nil && !l.Time.Equal(line.Time) {
-		*line, s.year = l, year
-	}
-}
-
-// parseFirst settles the year by the first line.
-func (s *source) parseFirst(raw string) (line postlog.Line, ok bool) {
-	s.year = s.fixed
-	newest := s.ModTime.Add(24 * time.Hour)
-	if s.fixed == 0 {
-		s.year = s.ModTime.In(s.zone).Year()
-	}
-	line, err := postlog.ParseLine(raw, s.year, s.zone)
-	// A date after the last change is of the year before; the loop goes further back
-	// only for a February 29.
-	for back := 0; s.fixed == 0 && back < 8 && (errors.Is(err, postlog.ErrNoTime) && leapDay(raw) || err == nil && line.Time.After(newest)); back++ {
-		before := line.Time
-		s.year--
-		if line, err = postlog.ParseLine(raw, s.year, s.zone); err == nil && line.Time.Equal(before) {
-			break // it names its year
+	if year != s.year {
+		if line, err = postlog.ParseLine(raw, year, s.zone); err != nil {
+			return line, err
 		}
 	}
-	if err != nil {
-		return line, false
+	s.last, s.year = line.Time, year
+	return line, nil
+}
+
+// parseFirst settles the year by the first stamp without one. A date after the
+// last change is of the year before; the loop goes further back only for a February 29.
+func (s *source) parseFirst(raw string) (postlog.Line, error) {
+	year, newest := s.fixed, s.ModTime.Add(24*time.Hour)
+	if year == 0 {
+		year = s.ModTime.In(s.zone).Year()
 	}
-	s.last = line.Time
-	return line, true
+	line, err := postlog.ParseLine(raw, year, s.zone)
+	for back := 0; s.fixed == 0 && back < 8 && (errors.Is(err, postlog.ErrNoTime) && leapDay(raw) || err == nil && line.Time.After(newest)); back++ {
+		year--
+		line, err = postlog.ParseLine(raw, year, s.zone)
+	}
+	if err == nil {
+		s.last, s.year = line.Time, year
+	}
+	return line, err
 }
 
 func leapDay(raw string) bool {
-	return len(raw) > 16 && bytes.Contains([]byte(raw[:16]), []byte("Feb 29"))
+	return strings.Contains(raw[:min(len(raw), 16)], "Feb 29")
 }
 
 func (s *source) close() {

@@ -23,22 +23,27 @@ type HostLine struct {
 func (b *Batch) Add(host string, l Line) {
 	b.Read++
 	b.Bytes += len(l.Text)
-	host, _ = clean(host)
-	e := postlog.Parse(l.Program, l.Text)
+	host = CleanHost(host)
+	id, noqueue := postlog.LeadingQueueID(l.Text)
 	switch {
 	case host == "":
 		b.Other++
-	case e.QueueID != "":
+	case id != "":
 		if b.Lines == nil {
 			b.Lines = make(map[Key][]Line)
 		}
-		k := Key{Host: host, QueueID: e.QueueID}
+		k := Key{Host: host, QueueID: id}
 		b.Lines[k] = append(b.Lines[k], l)
-	case IsReject(&e):
+	case noqueue && rejects(&l):
 		b.Rejects = append(b.Rejects, HostLine{host, l})
 	default:
 		b.Other++
 	}
+}
+
+func rejects(l *Line) bool {
+	e := postlog.Parse(l.Program, l.Text)
+	return IsReject(&e)
 }
 
 // Join adds another batch's lines.

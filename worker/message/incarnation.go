@@ -60,10 +60,17 @@ func incarnations(k Key, facts []fact) []incarnation {
 	return parts
 }
 
-// earliest returns the earlier of the first line and at.
+// earliest returns the earliest moment that a message's lines speak of: at, the
+// first line, or an arrival that was reckoned from a delivery and is earlier by more than rounding.
 func earliest(facts []fact, at time.Time) time.Time {
-	if at.IsZero() || len(facts) > 0 && facts[0].Time.Before(at) {
-		return facts[0].Time
+	if at.IsZero() || facts[0].Time.Before(at) {
+		at = facts[0].Time
+	}
+	known := at
+	for i := range facts {
+		if r, ok := arrivalOf(&facts[i]); ok && r.Before(known.Add(-softSlack)) && r.Before(at) {
+			at = r
+		}
 	}
 	return at
 }
@@ -101,7 +108,8 @@ func arrivalOf(f *fact) (time.Time, bool) {
 	if f.event.Kind != postlog.Delivery || !f.event.Delivered.HasDelay {
 		return time.Time{}, false
 	}
-	return f.Time.Add(-time.Duration(f.event.Delivered.Delay * float64(time.Second))), true
+	delay := time.Duration(f.event.Delivered.Delay * float64(time.Second))
+	return f.Time.Add(-delay.Round(time.Millisecond)), true // no digits that the line does not have
 }
 
 // addReckoned adds a start for each arrival that fits none of those known.
@@ -218,8 +226,8 @@ func assign(facts []fact, starts []start) []incarnation {
 					break
 				}
 			}
-			if starts[i+1].hard && s.at.Equal(starts[i+1].at) && s.hard && to == from {
-				to = from + 1 // two origin lines in one second: the first keeps its own
+			if starts[i+1].hard && s.hard && s.at.Equal(starts[i+1].at) {
+				to++ // two origin lines in one second, which sort before the rest of it: the first keeps its own
 			}
 		}
 		if to > from {

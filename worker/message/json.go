@@ -357,6 +357,16 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// eightPlain tells whether eight bytes are all plain, in one go: texts are long
+// and nearly all of it. It may deny it wrongly.
+func eightPlain(s string) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return (x|(x-' '*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones))&tops == 0
+}
+
 const hexDigits = "0123456789abcdef"
 
 // appendString appends a JSON string (RFC 8259 7). What is not UTF-8 becomes
@@ -365,6 +375,10 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	from := 0
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && eightPlain(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if plain[c] {
 			i++

@@ -14,6 +14,16 @@ type Key struct {
 	QueueID string // case matters
 }
 
+// CleanHost returns a syslog hostname as a Key has it: valid UTF-8 without NUL
+// and without white space at its end. It may be empty, which makes no Key.
+func CleanHost(name string) string {
+	if isWord(name) {
+		return name
+	}
+	name, _ = clean(name)
+	return name
+}
+
 // idBytes is how much of the hash makes a document's _id: 16 bytes, 22
 // characters of base64url. A fixed alphabet and length keep odd host names out of URLs and
 // bulk action lines.

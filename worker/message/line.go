@@ -25,11 +25,29 @@ const MaxLine = 32 << 10
 // NUL, no white space at its end, at most [MaxLine] bytes. It changes
 // nothing in what it returned before, so that a line read back from a document is the same line.
 func (l Line) normal() (n Line, cut bool) {
-	l.Time = l.Time.UTC().Truncate(time.Microsecond)
-	l.Program, _ = clean(l.Program)
-	l.PID, _ = clean(l.PID)
+	l.Time = l.Time.UTC()
+	if l.Time.Nanosecond()%int(time.Microsecond) != 0 {
+		l.Time = l.Time.Truncate(time.Microsecond)
+	}
+	if !isWord(l.Program) {
+		l.Program, _ = clean(l.Program)
+	}
+	if !isWord(l.PID) {
+		l.PID, _ = clean(l.PID)
+	}
 	l.Text, cut = clean(l.Text)
 	return l, cut
+}
+
+// isWord tells a short text of printable ASCII without spaces, which clean
+// would leave as it is.
+func isWord(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return len(s) < 256
 }
 
 func clean(s string) (_ string, cut bool) {

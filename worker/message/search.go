@@ -40,7 +40,8 @@ func foldText(s string) string {
 // searchWords lists each word of the addresses and the subject once, in order
 // of first appearance.
 func searchWords(d *Document) string {
-	w := wordList{}
+	var short [256]byte
+	w := wordList{text: short[:0]}
 	w.add(d.From)
 	w.add(d.Subject)
 	for _, s := range d.Subjects {
@@ -50,8 +51,10 @@ func searchWords(d *Document) string {
 		w.add(d.Recipients[i].To)
 		w.add(d.Recipients[i].OrigTo)
 	}
-	for _, to := range d.To {
-		w.add(to)
+	if d.Counts.Total > len(d.Recipients) { // not all are shown
+		for _, to := range d.To {
+			w.add(to)
+		}
 	}
 	return string(w.text)
 }

@@ -152,8 +152,11 @@ func parseRFC3339(s string) (time.Time, string, bool) {
 
 // splitProgram reads "program[pid]: text" and "program: text".
 func splitProgram(s string) (program, pid, text string, ok bool) {
-	end := strings.IndexAny(s, "[: ")
-	if end <= 0 || s[end] == ' ' {
+	end := 0
+	for end < len(s) && s[end] != '[' && s[end] != ':' && s[end] != ' ' {
+		end++
+	}
+	if end == 0 || end == len(s) || s[end] == ' ' {
 		return "", "", "", false
 	}
 	program, s = s[:end], s[end:]
