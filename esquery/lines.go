@@ -28,10 +28,9 @@ func (f *fields) decodeLine(source []byte) (d decoded, ok bool) {
 		return d, false
 	}
 	l := &f.layout
-	hosts := firstOf(doc, l.Host)
-	d.hosts = distinct(hosts, "")
-	d.ids = distinct(firstOf(doc, l.QueueID), "NOQUEUE")
-	d.host = last(hosts)
+	d.hosts = distinct(firstOf(doc, f.counted[0]), "")
+	d.ids = distinct(firstOf(doc, f.counted[1]), "NOQUEUE")
+	d.host = last(firstOf(doc, l.Host))
 	d.line.Program = first(firstOf(doc, l.Program))
 	d.line.PID = first(firstOf(doc, l.PID))
 	d.line.Text = last(firstOf(doc, l.Text)) // the stripped text comes after the whole line
