@@ -207,7 +207,7 @@ func (d *Documents) judge(item *bulkItem, c *message.Change, o *message.Outcome)
 	case kind == "cluster_block_exception":
 		return false, fail(ClassBlocked, "the target takes no writes: the disk is full or a write block is set; free space or remove the block, then run again")
 	case kind == "security_exception" || item.Status == http.StatusUnauthorized:
-		return false, fail(ClassAuth, "the user may not write the target: see `postweave setup --print role`")
+		return false, fail(ClassAuth, "the user may not write the target; the README lists the privileges that are needed")
 	case kind == "index_not_found_exception":
 		return false, fail(ClassSetup, "the target is missing: run `postweave setup`")
 	case item.Status == http.StatusTooManyRequests || item.Status >= 500:

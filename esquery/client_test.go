@@ -119,8 +119,10 @@ func TestHeaders(t *testing.T) {
 			t.Error("the URL still holds the user")
 		}
 	}
-	sent := sentBy(t, Config{Addresses: local, UserAgent: "postweave/1.2"}, Request{Op: "write", Method: "POST", Path: "/_bulk",
-		ContentType: "application/x-ndjson", Body: []byte("{}\n")})
+	sent := sentBy(t, Config{Addresses: local, UserAgent: "postweave/1.2"}, Request{
+		Op: "write", Method: "POST", Path: "/_bulk",
+		ContentType: "application/x-ndjson", Body: []byte("{}\n"),
+	})
 	for name, want := range map[string]string{
 		"User-Agent": "postweave/1.2", "Accept": "application/vnd.elasticsearch+json; compatible-with=8",
 		"Content-Type": "application/vnd.elasticsearch+x-ndjson; compatible-with=8",
@@ -341,7 +343,7 @@ func serve(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
-		io.WriteString(w, `{}`)
+		_, _ = io.WriteString(w, `{}`)
 	}))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.TLS = config
@@ -442,7 +444,7 @@ func TestTLSAndPlainMixedUp(t *testing.T) {
 			if err != nil {
 				return
 			}
-			conn.(*tls.Conn).NetConn().SetDeadline(time.Now().Add(5 * time.Second))
+			_ = conn.(*tls.Conn).NetConn().SetDeadline(time.Now().Add(5 * time.Second))
 			if conn.(*tls.Conn).Handshake() != nil {
 				conn.(*tls.Conn).NetConn().Close()
 				continue

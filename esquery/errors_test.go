@@ -60,9 +60,11 @@ func TestClassifyResponse(t *testing.T) {
 		text    string
 	}{
 		{name: "401", status: 401, body: errorBody("security_exception"), class: ClassAuth, text: "POSTWEAVE_ES_API_KEY"},
-		{name: "403 privilege", status: 403, body: errorBody("security_exception"), class: ClassAuth, text: "--print role"},
-		{name: "403 privilege named", status: 403, class: ClassAuth, text: "create_index, manage",
-			body: `{"error":{"type":"security_exception","reason":"action [indices:admin/create] is unauthorized for user [u] on indices [i], this action is granted by the index privileges [create_index,manage]"}}`},
+		{name: "403 privilege", status: 403, body: errorBody("security_exception"), class: ClassAuth, text: "README"},
+		{
+			name: "403 privilege named", status: 403, class: ClassAuth, text: "create_index, manage",
+			body: `{"error":{"type":"security_exception","reason":"action [indices:admin/create] is unauthorized for user [u] on indices [i], this action is granted by the index privileges [create_index,manage]"}}`,
+		},
 		{name: "403 write block", status: 403, body: errorBody("cluster_block_exception"), class: ClassBlocked, text: "write-blocked"},
 		{name: "403 write block without header", status: 403, body: errorBody("cluster_block_exception"), foreign: true, class: ClassBlocked, text: "write-blocked"},
 		{name: "429 full disk", status: 429, body: errorBody("cluster_block_exception"), class: ClassBlocked, text: "disk"},
@@ -73,8 +75,10 @@ func TestClassifyResponse(t *testing.T) {
 		{name: "408", status: 408, body: errorBody("timeout"), class: ClassUnavailable, retry: true},
 		{name: "425", status: 425, body: html, foreign: true, class: ClassUnavailable, retry: true},
 		{name: "500", status: 500, body: errorBody("exception"), class: ClassUnavailable, retry: true},
-		{name: "503 shards of the source", status: 503, source: true, class: ClassSource, retry: true,
-			body: `{"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[]},"status":503}`},
+		{
+			name: "503 shards of the source", status: 503, source: true, class: ClassSource, retry: true,
+			body: `{"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[]},"status":503}`,
+		},
 		{name: "503 shards of the target", status: 503, body: errorBody("unavailable_shards_exception"), class: ClassUnavailable, retry: true},
 		{name: "404 source", status: 404, body: errorBody("index_not_found_exception"), source: true, class: ClassSetup, text: "POSTWEAVE_SOURCE"},
 		{name: "404 target", status: 404, body: errorBody("index_not_found_exception"), class: ClassSetup, text: "postweave setup"},

@@ -69,23 +69,28 @@ func TestDecodeLine(t *testing.T) {
 	}{
 		{
 			"plain", `{"@timestamp":"2026-11-22T01:29:07.000Z","logsource":"mx1","program":"postfix/smtp","pid":"12","message":"A: b","postfix_queueid":"AAAAAA"}`,
-			decoded{"mx1", line(when, "postfix/smtp", "12", "A: b"), 1, 1}, true,
+			decoded{"mx1", line(when, "postfix/smtp", "12", "A: b"), 1, 1},
+			true,
 		},
 		{
 			"arrays, numbers", `{"@timestamp":["2026-11-22T02:29:07+01:00"],"logsource":["mx1","mx1"],"program":["postfix/smtp"],"pid":12,"message":["<22>raw","A: b"],"postfix_queueid":["AAAAAA","AAAAAA"]}`,
-			decoded{"mx1", line(when, "postfix/smtp", "12", "A: b"), 1, 1}, true,
+			decoded{"mx1", line(when, "postfix/smtp", "12", "A: b"), 1, 1},
+			true,
 		},
 		{
 			"two ids", `{"@timestamp":"2026-11-22T01:29:07Z","logsource":"mx1","program":"p","message":"x","postfix_queueid":["AAAAAA","BBBBBB","NOQUEUE"]}`,
-			decoded{"mx1", line(when, "p", "", "x"), 2, 1}, true,
+			decoded{"mx1", line(when, "p", "", "x"), 2, 1},
+			true,
 		},
 		{
 			"no queue id", `{"@timestamp":1795310947000,"logsource":"mx1","program":"p","message":"x"}`,
-			decoded{"mx1", line(when, "p", "", "x"), 0, 1}, true,
+			decoded{"mx1", line(when, "p", "", "x"), 0, 1},
+			true,
 		},
 		{
 			"escapes", `{"@timestamp":"2026-11-22T01:29:07Z","logsource":"mx1","program":"p","message":"a\u0000\ud83d\ude00\"\\"}`,
-			decoded{"mx1", line(when, "p", "", "a\x00😀\"\\"), 0, 1}, true,
+			decoded{"mx1", line(when, "p", "", "a\x00😀\"\\"), 0, 1},
+			true,
 		},
 		{"null text", `{"@timestamp":"2026-11-22T01:29:07Z","logsource":"mx1","program":"p","message":null}`, decoded{}, false},
 		{"no host", `{"@timestamp":"2026-11-22T01:29:07Z","program":"p","message":"x"}`, decoded{}, false},

@@ -297,7 +297,9 @@ func TestNotIdempotent(t *testing.T) {
 		step     func(*http.Request) (*http.Response, error)
 		attempts int
 	}{
-		{"refused", refuse, 2}, {"429", status(429), 2}, {"503", status(503), 1},
+		{"refused", refuse, 2},
+		{"429", status(429), 2},
+		{"503", status(503), 1},
 		{"closed", func(*http.Request) (*http.Response, error) { return nil, io.EOF }, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -150,8 +150,10 @@ func (c *Client) plan(ctx context.Context, o SetupOptions, template []byte) ([]p
 		return nil, err
 	}
 	if found.templateHidden {
-		return nil, &Error{Class: ClassAuth, Op: "look up the index template", Index: o.Target, Status: http.StatusForbidden,
-			Hint: "setup needs the cluster privilege manage_index_templates"}
+		return nil, &Error{
+			Class: ClassAuth, Op: "look up the index template", Index: o.Target, Status: http.StatusForbidden,
+			Hint: "setup needs the cluster privilege manage_index_templates",
+		}
 	}
 	if found.template == nil {
 		err = c.simulate(ctx, o.Target, template)
@@ -346,9 +348,11 @@ func checkState(state string, indices map[string]indexState) error {
 }
 
 func schemaError(name string, schema int) *Error {
-	return &Error{Class: ClassSchema, Op: "look at the target", Index: name,
+	return &Error{
+		Class: ClassSchema, Op: "look at the target", Index: name,
 		Err:  fmt.Errorf("it is of schema %d, this postweave knows up to %d", schema, mappings.Schema),
-		Hint: "use the newer postweave that wrote it"}
+		Hint: "use the newer postweave that wrote it",
+	}
 }
 
 // templateMark returns the mark of the template named after the target, nil
@@ -463,8 +467,10 @@ func sortedNames(indices map[string]indexState) []string {
 // quotes what it read.
 func decode(op string, res *Response, into any) error {
 	if json.Unmarshal(res.Body, into) != nil {
-		return &Error{Class: ClassSetup, Op: op, Status: res.Status, Err: errors.New("the answer has an unknown shape"),
-			Hint: "postweave needs Elasticsearch 8 or 9"}
+		return &Error{
+			Class: ClassSetup, Op: op, Status: res.Status, Err: errors.New("the answer has an unknown shape"),
+			Hint: "postweave needs Elasticsearch 8 or 9",
+		}
 	}
 	return nil
 }

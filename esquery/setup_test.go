@@ -212,34 +212,48 @@ func TestSetupRefuses(t *testing.T) {
 		puts  [][2]string // path and body; TARGET and STATE are filled in
 	}{
 		{"index", ClassSetup, "must be an alias", [][2]string{
-			{"/TARGET", `{}`}}},
+			{"/TARGET", `{}`},
+		}},
 		{"foreign", ClassSetup, "not one of postweave", [][2]string{
-			{"/TARGET-x", `{"aliases":{"TARGET":{}}}`}}},
+			{"/TARGET-x", `{"aliases":{"TARGET":{}}}`},
+		}},
 		{"no-write-index", ClassSetup, "none to write to", [][2]string{
 			{"/TARGET-000001", `{"aliases":{"TARGET":{}},"mappings":{` + ours + `}}`},
-			{"/TARGET-000002", `{"aliases":{"TARGET":{}},"mappings":{` + ours + `}}`}}},
+			{"/TARGET-000002", `{"aliases":{"TARGET":{}},"mappings":{` + ours + `}}`},
+		}},
 		{"only-read", ClassSetup, "none to write to", [][2]string{
-			{"/TARGET-000001", `{"aliases":{"TARGET":{"is_write_index":false}},"mappings":{` + ours + `}}`}}},
+			{"/TARGET-000001", `{"aliases":{"TARGET":{"is_write_index":false}},"mappings":{` + ours + `}}`},
+		}},
 		{"filtered", ClassSetup, "filter", [][2]string{
-			{"/TARGET-000001", `{"aliases":{"TARGET":{"filter":{"term":{"a":1}}}},"mappings":{` + ours + `}}`}}},
+			{"/TARGET-000001", `{"aliases":{"TARGET":{"filter":{"term":{"a":1}}}},"mappings":{` + ours + `}}`},
+		}},
 		{"lone-first", ClassSetup, "the alias", [][2]string{
-			{"/TARGET-000001", `{"mappings":{` + ours + `}}`}}},
+			{"/TARGET-000001", `{"mappings":{` + ours + `}}`},
+		}},
 		{"foreign-state", ClassSetup, "not one of postweave", [][2]string{
-			{"/STATE", `{}`}}},
+			{"/STATE", `{}`},
+		}},
 		{"foreign-template", ClassSetup, "not one of postweave", [][2]string{
-			{"/_index_template/TARGET", `{"index_patterns":["TARGET-0*"]}`}}},
+			{"/_index_template/TARGET", `{"index_patterns":["TARGET-0*"]}`},
+		}},
 		{"stronger-template", ClassSetup, "higher priority", [][2]string{
-			{"/_index_template/TARGET-other", `{"index_patterns":["TARGET*"],"priority":900}`}}},
+			{"/_index_template/TARGET-other", `{"index_patterns":["TARGET*"],"priority":900}`},
+		}},
 		{"equal-template", ClassSetup, "priority 501", [][2]string{
-			{"/_index_template/TARGET-other", `{"index_patterns":["TARGET-0*"],"priority":501}`}}},
+			{"/_index_template/TARGET-other", `{"index_patterns":["TARGET-0*"],"priority":501}`},
+		}},
 		{"newer-index", ClassSchema, "newer postweave", [][2]string{
-			{"/TARGET-000001", `{"aliases":{"TARGET":{}},"mappings":{` + newer + `}}`}}},
+			{"/TARGET-000001", `{"aliases":{"TARGET":{}},"mappings":{` + newer + `}}`},
+		}},
 		{"newer-template", ClassSchema, "newer postweave", [][2]string{
-			{"/_index_template/TARGET", `{"index_patterns":["TARGET-0*"],` + newer + `}`}}},
+			{"/_index_template/TARGET", `{"index_patterns":["TARGET-0*"],` + newer + `}`},
+		}},
 		{"newer-state", ClassSchema, "newer postweave", [][2]string{
-			{"/STATE", `{"mappings":{` + newer + `}}`}}},
+			{"/STATE", `{"mappings":{` + newer + `}}`},
+		}},
 		{"mapping-cannot-grow", ClassSetup, "refused", [][2]string{
-			{"/TARGET-000001", `{"aliases":{"TARGET":{}},"mappings":{"_meta":{"product":"postweave","schema":0},"properties":{"kind":{"type":"long"}}}}`}}},
+			{"/TARGET-000001", `{"aliases":{"TARGET":{}},"mappings":{"_meta":{"product":"postweave","schema":0},"properties":{"kind":{"type":"long"}}}}`},
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -296,8 +310,12 @@ func TestSetupNeighbours(t *testing.T) {
 func TestSetupNames(t *testing.T) {
 	c := &Client{}
 	for _, o := range []SetupOptions{
-		{Target: "Mail", State: "s"}, {Target: "a*", State: "s"}, {Target: "a", State: ""},
-		{Target: "a", State: "a"}, {Target: "a", State: "a-000001"}, {Target: "a", State: "a-log"},
+		{Target: "Mail", State: "s"},
+		{Target: "a*", State: "s"},
+		{Target: "a", State: ""},
+		{Target: "a", State: "a"},
+		{Target: "a", State: "a-000001"},
+		{Target: "a", State: "a-log"},
 	} {
 		_, err := c.Setup(context.Background(), o)
 		wantError(t, err, ClassSetup, "POSTWEAVE_")
@@ -389,8 +407,9 @@ func TestClassesOnNode(t *testing.T) {
 	err := do(http.MethodPost, "/"+index+"/_search?allow_partial_search_results=false",
 		`{"aggs":{"a":{"terms":{"field":"a"}}}}`, true)
 	wantError(t, err, ClassSource, "")
-	if failed := err.(*Error); failed.Type != "illegal_argument_exception" || failed.Index != index {
-		t.Errorf("text field: type %q, index %q", failed.Type, failed.Index)
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Type != "illegal_argument_exception" || failed.Index != index {
+		t.Errorf("text field: %+v", failed)
 	}
 	wantError(t, do(http.MethodPost, "/"+b.target+"-none/_search", `{}`, true), ClassSetup, "POSTWEAVE_SOURCE")
 	wantError(t, do(http.MethodPost, "/"+b.target+"-none*/_search?allow_no_indices=false", `{}`, true), ClassSetup, "POSTWEAVE_SOURCE")
@@ -409,11 +428,15 @@ func TestClassesOnNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer quick.Close()
-	_, err = quick.Do(ctx, Request{Op: "read", Method: http.MethodPost, Path: "/" + red + "/_search", Source: true,
-		Query: map[string][]string{"allow_partial_search_results": {"false"}}, Body: []byte(`{}`), Idempotent: true})
+	_, err = quick.Do(ctx, Request{
+		Op: "read", Method: http.MethodPost, Path: "/" + red + "/_search", Source: true,
+		Query: map[string][]string{"allow_partial_search_results": {"false"}}, Body: []byte(`{}`), Idempotent: true,
+	})
 	wantError(t, err, ClassSource, "shard")
-	_, err = quick.Do(ctx, Request{Op: "open point in time", Method: http.MethodPost, Path: "/" + red + "/_pit", Source: true,
-		Query: map[string][]string{"keep_alive": {"1m"}}, Idempotent: true})
+	_, err = quick.Do(ctx, Request{
+		Op: "open point in time", Method: http.MethodPost, Path: "/" + red + "/_pit", Source: true,
+		Query: map[string][]string{"keep_alive": {"1m"}}, Idempotent: true,
+	})
 	wantError(t, err, ClassSource, "shard")
 }
 
@@ -430,8 +453,10 @@ func TestEscapedPathOnNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Do(context.Background(), Request{Op: "resolve", Method: http.MethodGet,
-		Path: "/_resolve/index/%3C" + b.target + "-%7Bnow%2Fd%7D%3E,x*", OK: []int{404}})
+	_, err = c.Do(context.Background(), Request{
+		Op: "resolve", Method: http.MethodGet,
+		Path: "/_resolve/index/%3C" + b.target + "-%7Bnow%2Fd%7D%3E,x*", OK: []int{404},
+	})
 	if err != nil {
 		t.Error(err)
 	}

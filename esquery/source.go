@@ -2,6 +2,7 @@ package esquery
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,6 +49,13 @@ var DefaultPrograms = []string{
 func (c *Client) Source(o SourceOptions) (*Source, error) {
 	if len(o.Patterns) == 0 {
 		return nil, setupError("", fmt.Errorf("no source is named"), "set POSTWEAVE_SOURCE")
+	}
+	for _, pattern := range o.Patterns {
+		if strings.Contains(pattern, ":") {
+			// A remote index tells neither its shards' checkpoints nor its history.
+			return nil, setupError("", fmt.Errorf("POSTWEAVE_SOURCE: %s is in a remote cluster, and what arrives there cannot be followed", pattern),
+				"run postweave against the cluster that holds the raw lines")
+		}
 	}
 	tried, err := profile(o.Fields)
 	if err != nil {

@@ -99,11 +99,11 @@ func twice(doc []byte) string {
 	_, _ = d.Token()
 	for d.More() {
 		name, _ := d.Token()
-		if n, ok := name.(string); ok && seen[n] {
+		n, ok := name.(string)
+		if ok && seen[n] {
 			return n
-		} else {
-			seen[n] = true
 		}
+		seen[n] = true
 		var value any
 		_ = d.Decode(&value)
 	}

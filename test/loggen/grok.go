@@ -111,7 +111,7 @@ func (f *fields) smtpd(text string) bool {
 	return f.warning(text)
 }
 
-// reject is STAGE from CLIENT: CODE DSN <DATA>: TEXT; key=value …
+// reject is STAGE from CLIENT: CODE DSN <DATA>: TEXT; key=value and so on.
 func (f *fields) reject(id, rest string) bool {
 	stage, rest, ok := strings.Cut(rest, " from ")
 	c, rest, ok2 := strings.Cut(rest, "]: ")

@@ -42,8 +42,10 @@ type recipient struct {
 func (g *Generator) newMail(s *server, at int64) *mail {
 	id, created, n := g.newID(s, at)
 	g.opened++
-	m := &mail{g: g, s: s, id: id, created: created, arrival: created, order: g.opened,
-		truth: Truth{Kind: "message", Host: s.name, QueueID: id, Incarnation: n}}
+	m := &mail{
+		g: g, s: s, id: id, created: created, arrival: created, order: g.opened,
+		truth: Truth{Kind: "message", Host: s.name, QueueID: id, Incarnation: n},
+	}
 	g.open[m] = struct{}{}
 	return m
 }
@@ -151,7 +153,7 @@ func (m *mail) cleanup(t int64, from, tail string) int64 {
 	case x < 43:
 		m.filtered = true
 	}
-	if !g.cfg.NoSubjects && !(m.copied && from == "local") {
+	if !g.cfg.NoSubjects && (!m.copied || from != "local") {
 		logged, decoded, cut := m.subject, m.truth.Subject, m.truth.SubjectCut
 		if logged == "" {
 			logged, decoded, cut = g.subject(m.order)

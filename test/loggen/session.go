@@ -136,8 +136,10 @@ func (g *Generator) refusedSession(s *server, at int64, c client, from string, r
 		x.t += g.between(20, 500)
 		if g.say(x.t, s, x.service, x.p.pid, refusalText("NOQUEUE", c, r, from)) {
 			at := g.stamp(x.t)
-			g.tellTruth(Truth{Kind: "reject", Host: s.name, From: truthSender(from), ClientIP: c.ip, Lines: 1, First: at, Last: at,
-				Recipients: []TruthRecipient{{To: r.to, Status: "rejected", DSN: r.dsn}}})
+			g.tellTruth(Truth{
+				Kind: "reject", Host: s.name, From: truthSender(from), ClientIP: c.ip, Lines: 1, First: at, Last: at,
+				Recipients: []TruthRecipient{{To: r.to, Status: "rejected", DSN: r.dsn}},
+			})
 		}
 		x.rcpts++
 		x.refused++

@@ -11,6 +11,7 @@ import (
 // Layout is a way of naming the parts of a syslog line in an index.
 type Layout int
 
+// The layouts of the corpora.
 const (
 	LayoutSyslog Layout = iota // syslog_hostname, syslog_program, syslog_pid, syslog_message, received_at
 	LayoutPlain                // logsource, program, pid, message, event.ingested

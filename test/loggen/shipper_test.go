@@ -54,13 +54,17 @@ func TestDocumentsEqualThoseOfTheCorpus(t *testing.T) {
 }
 
 func TestNumbersStayOfOneType(t *testing.T) {
-	doc := string(NewShipper(LayoutPlain, 1).AppendDocument(nil, Line{Time: time.Unix(0, 0), Program: "postfix/smtp",
-		Text: "4BXyz1234567: x"}))
+	doc := string(NewShipper(LayoutPlain, 1).AppendDocument(nil, Line{
+		Time: time.Unix(0, 0), Program: "postfix/smtp",
+		Text: "4BXyz1234567: x",
+	}))
 	if !json.Valid([]byte(doc)) {
 		t.Fatal(doc)
 	}
-	doc = string(NewShipper(LayoutPlain, 1).AppendDocument(nil, Line{Time: time.Unix(0, 0), Program: "postfix/smtp",
-		Text: `0A1B2C3D4E: to=<a@b>, relay=none, delay=31, delays=31/0/0/0.5, dsn=4.4.1, status=deferred (x "y" \ z)`}))
+	doc = string(NewShipper(LayoutPlain, 1).AppendDocument(nil, Line{
+		Time: time.Unix(0, 0), Program: "postfix/smtp",
+		Text: `0A1B2C3D4E: to=<a@b>, relay=none, delay=31, delays=31/0/0/0.5, dsn=4.4.1, status=deferred (x "y" \ z)`,
+	}))
 	for _, want := range []string{`"postfix_delay":31.0`, `"postfix_delay_in_qmgr":0.0`, `"postfix_delay_transmission":0.5`, `x \"y\" \\ z`} {
 		if !strings.Contains(doc, want) {
 			t.Errorf("no %s in %s", want, doc)

@@ -30,7 +30,7 @@ func corpus(tb testing.TB, name string) []string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read from
+	defer f.Close()
 	var r io.Reader = f
 	if strings.HasSuffix(name, ".gz") {
 		if r, err = gzip.NewReader(f); err != nil {
@@ -66,8 +66,8 @@ func (seekable) Close() error { return nil }
 func packedText(text string) string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	io.WriteString(z, text) //nolint:errcheck // into memory
-	z.Close()               //nolint:errcheck // into memory
+	_, _ = io.WriteString(z, text)
+	z.Close()
 	return b.String()
 }
 

@@ -121,7 +121,7 @@ func (s *source) setUp() error {
 		}
 		br = bufio.NewReaderSize(z, readSize)
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		br.Discard(3) //nolint:errcheck // the bytes are in the buffer
+		_, _ = br.Discard(3) // peeked at
 	}
 	s.reader.r = br
 	return nil
@@ -246,7 +246,7 @@ func leapDay(raw string) bool {
 
 func (s *source) close() {
 	if s.rc != nil {
-		s.rc.Close() //nolint:errcheck // only read from
+		s.rc.Close()
 		s.rc = nil
 	}
 	s.end(s.err)

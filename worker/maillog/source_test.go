@@ -53,19 +53,29 @@ func TestYears(t *testing.T) {
 		{name: "the year of the last change", stamps: "Nov 20 10:00:00", change: "2026-11-21", want: "2026-11-20 10:00:00"},
 		{name: "a later date is of the year before", stamps: "Nov 23 10:00:00", change: "2026-11-21", want: "2025-11-23 10:00:00"},
 		{name: "a day later may be a zone", stamps: "Nov 21 23:00:00", change: "2026-11-21", want: "2026-11-21 23:00:00"},
-		{name: "January follows December", stamps: "Dec 31 23:59:59,Jan  1 00:00:00,Jan  1 00:00:01", change: "2027-01-02",
-			want: "2026-12-31 23:59:59,2027-01-01 00:00:00,2027-01-01 00:00:01"},
+		{
+			name: "January follows December", stamps: "Dec 31 23:59:59,Jan  1 00:00:00,Jan  1 00:00:01", change: "2027-01-02",
+			want: "2026-12-31 23:59:59,2027-01-01 00:00:00,2027-01-01 00:00:01",
+		},
 		{name: "so it does with a given year", stamps: "Dec 31 23:59:59,Jan  1 00:00:00", year: 2019, change: "2027-01-02", want: "2019-12-31 23:59:59,2020-01-01 00:00:00"},
-		{name: "a late line of December", stamps: "Dec 31 23:59:59,Jan  1 00:00:00,Dec 31 23:59:58,Jan  1 00:00:02", year: 2019,
-			want: "2019-12-31 23:59:59,2020-01-01 00:00:00,2019-12-31 23:59:58,2020-01-01 00:00:02"},
-		{name: "a late line of December comes first", stamps: "Jan  1 00:00:00,Dec 31 23:59:58,Jan  1 00:00:02", year: 2020,
-			want: "2020-01-01 00:00:00,2019-12-31 23:59:58,2020-01-01 00:00:02"},
-		{name: "a quiet server", stamps: "Oct  3 00:00:00,Feb  1 00:00:00,Jul  1 00:00:00,Nov  1 00:00:00,Mar  1 00:00:00", year: 2019,
-			want: "2019-10-03 00:00:00,2020-02-01 00:00:00,2020-07-01 00:00:00,2020-11-01 00:00:00,2021-03-01 00:00:00"},
+		{
+			name: "a late line of December", stamps: "Dec 31 23:59:59,Jan  1 00:00:00,Dec 31 23:59:58,Jan  1 00:00:02", year: 2019,
+			want: "2019-12-31 23:59:59,2020-01-01 00:00:00,2019-12-31 23:59:58,2020-01-01 00:00:02",
+		},
+		{
+			name: "a late line of December comes first", stamps: "Jan  1 00:00:00,Dec 31 23:59:58,Jan  1 00:00:02", year: 2020,
+			want: "2020-01-01 00:00:00,2019-12-31 23:59:58,2020-01-01 00:00:02",
+		},
+		{
+			name: "a quiet server", stamps: "Oct  3 00:00:00,Feb  1 00:00:00,Jul  1 00:00:00,Nov  1 00:00:00,Mar  1 00:00:00", year: 2019,
+			want: "2019-10-03 00:00:00,2020-02-01 00:00:00,2020-07-01 00:00:00,2020-11-01 00:00:00,2021-03-01 00:00:00",
+		},
 		{name: "February 29 after a turn", stamps: "Dec 31 23:59:59,Feb 29 00:00:00,Mar  1 00:00:00", year: 2027, want: "2027-12-31 23:59:59,2028-02-29 00:00:00,2028-03-01 00:00:00"},
 		{name: "February 29 at the start", stamps: "Feb 29 00:00:00,Mar  1 00:00:00", change: "2025-01-03", want: "2024-02-29 00:00:00,2024-03-01 00:00:00"},
-		{name: "a stamp that names its year", stamps: "2020-05-01T00:00:00Z,2021-05-02T00:00:00Z,2019-05-02T00:00:00Z", change: "2026-01-01",
-			want: "2020-05-01 00:00:00,2021-05-02 00:00:00,2019-05-02 00:00:00"},
+		{
+			name: "a stamp that names its year", stamps: "2020-05-01T00:00:00Z,2021-05-02T00:00:00Z,2019-05-02T00:00:00Z", change: "2026-01-01",
+			want: "2020-05-01 00:00:00,2021-05-02 00:00:00,2019-05-02 00:00:00",
+		},
 		{name: "a stamp that names its year and lies ahead", stamps: "2028-05-01T00:00:00Z", change: "2026-01-01", want: "2028-05-01 00:00:00"},
 		{name: "a zone", stamps: "Jan  1 00:30:00", year: 2026, zone: berlin, want: "2025-12-31 23:30:00"},
 		{name: "the last change in a zone", stamps: "Jan  1 00:30:00", change: "2025-12-31T23:40:00", zone: berlin, want: "2025-12-31 23:30:00"},
@@ -290,7 +300,7 @@ func othersText(inputs []Input) string {
 	var all strings.Builder
 	for _, in := range inputs {
 		r, _ := in.Open()
-		io.Copy(&all, r) //nolint:errcheck // into memory
+		_, _ = io.Copy(&all, r)
 	}
 	return all.String()
 }

@@ -129,7 +129,7 @@ func (s *spill) create() error {
 		return s.problem("be made", err)
 	}
 	s.file = f
-	os.Remove(f.Name()) //nolint:errcheck // tried again by close where it is not possible yet
+	os.Remove(f.Name())
 	return nil
 }
 
@@ -146,8 +146,8 @@ func (s *spill) close() {
 		return
 	}
 	name := s.file.Name()
-	s.file.Close()  //nolint:errcheck // nothing in it is needed any more
-	os.Remove(name) //nolint:errcheck // mostly gone since create
+	s.file.Close()
+	os.Remove(name)
 	s.file = nil
 }
 

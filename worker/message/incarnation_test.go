@@ -51,12 +51,16 @@ func TestIncarnations(t *testing.T) {
 		{"a bounce after a mail", mail("01") + child("05"), "22T01:00:00 4 complete, 22T05:00:00 4 complete"},
 		{"a mail after a bounce", child("01") + mail("05"), "22T01:00:00 4 complete, 22T05:00:00 4 complete"},
 		{"a bounce after a bounce", child("01") + child("05"), "22T01:00:00 4 complete, 22T05:00:00 4 complete"},
-		{"a bounce after a mail, not delivered yet", mail("01") + "\n05:00:00 cleanup: message-id=<5@mx1>\n05:00:00 qmgr: from=<>, size=1, nrcpt=1 (queue active)",
-			"22T01:00:00 4 complete, 22T05:00:00 2"},
+		{
+			"a bounce after a mail, not delivered yet", mail("01") + "\n05:00:00 cleanup: message-id=<5@mx1>\n05:00:00 qmgr: from=<>, size=1, nrcpt=1 (queue active)",
+			"22T01:00:00 4 complete, 22T05:00:00 2",
+		},
 		{"aborted, then another", "01:00:00 smtpd: client=x[192.0.2.1]" + mail("05"), "22T01:00:00 1, 22T05:00:00 4 complete"},
 		{"only the ends of two", "01:00:05 qmgr: removed" + mail("05"), "22T01:00:05 1 complete, 22T05:00:00 4 complete"},
-		{"requeued, with its old arrival", "\n05:00:00 pickup: uid=0 from=<a> orig_id=AAAAAA1" + delivery("05:00:05", 14405, "sent") + "\n05:00:05 qmgr: removed",
-			"22T01:00:00 3 complete"},
+		{
+			"requeued, with its old arrival", "\n05:00:00 pickup: uid=0 from=<a> orig_id=AAAAAA1" + delivery("05:00:05", 14405, "sent") + "\n05:00:05 qmgr: removed",
+			"22T01:00:00 3 complete",
+		},
 		{"requeued under an id that was used", mail("01") + "\n05:00:00 pickup: uid=0 from=<a> orig_id=AAAAAA1" + delivery("05:00:05", 99999, "sent") +
 			"\n05:00:05 qmgr: removed", "22T01:00:00 4 complete, 21T01:13:26 3 complete"},
 		{"requeued, its old arrival within the life of another", "\n01:00:00 smtpd: client=x[192.0.2.1]" + delivery("01:00:05", 5, "deferred") +
@@ -66,9 +70,11 @@ func TestIncarnations(t *testing.T) {
 		{"MAIL FROM minutes before client=", "\n01:04:00 smtpd: client=x[192.0.2.1]" + delivery("01:04:05", 245, "sent"), "22T01:00:00 2"},
 		{"deferred for days", mail("01")[:strings.Index(mail("01"), "\n01:00:05")] + delivery("01:00:05", 5, "deferred") + delivery("2026-11-23T01:00:05", 86405, "deferred") +
 			delivery("2026-11-26T01:00:07", 345607, "sent") + "\n2026-11-26T01:00:07 qmgr: removed", "22T01:00:00 6 complete"},
-		{"held for weeks", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:00 cleanup: hold: header X: y" + env + "\n2026-12-13T01:00:00 postsuper: released from hold" +
-			"\n2026-12-13T01:00:00 qmgr: from=<a@b>, size=1, nrcpt=1 (queue active)" + delivery("2026-12-13T01:00:01", 1814401, "sent") + "\n2026-12-13T01:00:01 qmgr: removed",
-			"22T01:00:00 6 complete"},
+		{
+			"held for weeks", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:00 cleanup: hold: header X: y" + env + "\n2026-12-13T01:00:00 postsuper: released from hold" +
+				"\n2026-12-13T01:00:00 qmgr: from=<a@b>, size=1, nrcpt=1 (queue active)" + delivery("2026-12-13T01:00:01", 1814401, "sent") + "\n2026-12-13T01:00:01 qmgr: removed",
+			"22T01:00:00 6 complete",
+		},
 		{"over midnight", "\n23:59:58 smtpd: client=x[192.0.2.1]\n23:59:58 cleanup: message-id=<1@x>" + delivery("2026-11-23T00:00:03", 5, "sent") +
 			"\n2026-11-23T00:00:03 qmgr: removed", "22T23:59:58 4 complete"},
 		{"first line missing, over midnight", delivery("2026-11-23T00:00:03", 5, "sent") + "\n2026-11-23T00:00:03 qmgr: removed", "22T23:59:58 2 complete"},
@@ -76,14 +82,20 @@ func TestIncarnations(t *testing.T) {
 		{"last line missing", "\n01:00:00 smtpd: client=x[192.0.2.1]" + delivery("01:00:05", 5, "sent"), "22T01:00:00 2"},
 		{"the clock went an hour ahead", "\n01:00:00 smtpd: client=x[192.0.2.1]" + delivery("02:00:05", 3605, "sent") + "\n02:00:05 qmgr: removed", "22T01:00:00 3 complete"},
 		{"the clock went back a little", "\n01:00:08 smtpd: client=x[192.0.2.1]" + delivery("01:00:03", 0, "sent") + "\n01:00:03 smtpd: something", "22T01:00:03 3"},
-		{"removed before its delivery, by the clock", "\n01:00:00 smtpd: client=x[192.0.2.1]\n01:00:04 qmgr: removed" + delivery("01:00:05", 5, "sent"),
-			"22T01:00:00 3 complete"},
+		{
+			"removed before its delivery, by the clock", "\n01:00:00 smtpd: client=x[192.0.2.1]\n01:00:04 qmgr: removed" + delivery("01:00:05", 5, "sent"),
+			"22T01:00:00 3 complete",
+		},
 		{"removed long before, by the clock", "\n01:00:00 smtpd: client=x[192.0.2.1]\n01:00:04 qmgr: removed\n01:01:00 qmgr: from=<a@b>, size=1, nrcpt=1 (queue active)" +
 			delivery("01:01:05", 65, "sent"), "22T01:00:00 4 complete"},
-		{"two origin lines in one second", "01:00:00 pickup: uid=0 from=<a>\n01:00:00 smtpd: client=x[192.0.2.1]" + delivery("01:00:05", 5, "sent"),
-			"22T01:00:00 1, 22T01:00:00 2"},
-		{"two origin lines in one second, a line before", "00:59:59 smtpd: x\n01:00:00 pickup: uid=0 from=<a>\n01:00:00 smtpd: client=x[192.0.2.1]",
-			"22T00:59:59 2, 22T01:00:00 1"},
+		{
+			"two origin lines in one second", "01:00:00 pickup: uid=0 from=<a>\n01:00:00 smtpd: client=x[192.0.2.1]" + delivery("01:00:05", 5, "sent"),
+			"22T01:00:00 1, 22T01:00:00 2",
+		},
+		{
+			"two origin lines in one second, a line before", "00:59:59 smtpd: x\n01:00:00 pickup: uid=0 from=<a>\n01:00:00 smtpd: client=x[192.0.2.1]",
+			"22T00:59:59 2, 22T01:00:00 1",
+		},
 	} {
 		docs := merged(t, tt.lines)
 		if got := parted(docs); got != tt.want {

@@ -58,11 +58,20 @@ func TestJSONValues(t *testing.T) {
 	m := decoded(t, d)
 	r := m["recipients"].([]any)[0].(map[string]any)
 	for _, c := range []struct{ got, want any }{
-		{r["to"], d.Recipients[0].To}, {r["to"], `"q\"\\ é 日"@x.test`}, {r["orig_to"], "o@x.test"}, {r["delay"], 120060.5}, {r["attempts"], 2.}, {r["tls"], nil},
-		{r["history"].([]any)[0].(map[string]any)["response"], "a\"b\\c\td"}, {r["relay"], map[string]any{"name": "local"}},
+		{r["to"], d.Recipients[0].To},
+		{r["to"], `"q\"\\ é 日"@x.test`},
+		{r["orig_to"], "o@x.test"},
+		{r["delay"], 120060.5},
+		{r["attempts"], 2.},
+		{r["tls"], nil},
+		{r["history"].([]any)[0].(map[string]any)["response"], "a\"b\\c\td"},
+		{r["relay"], map[string]any{"name": "local"}},
 		{r["delays"], map[string]any{"before_qmgr": .01, "in_qmgr": 0., "conn_setup": 2., "transmission": 3.}},
 		{m["links"], []any{map[string]any{"rel": "delay_notice", "queue_id": "AAAAAA5", "host": "mx1"}}},
-		{m["checks"].([]any)[0].(map[string]any)["dsn"], "5.7.1"}, {m["unparsed"], 1.}, {m["duration"], 124.}, {m["status"], Mixed},
+		{m["checks"].([]any)[0].(map[string]any)["dsn"], "5.7.1"},
+		{m["unparsed"], 1.},
+		{m["duration"], 124.},
+		{m["status"], Mixed},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("%v, want %v", c.got, c.want)

@@ -56,7 +56,7 @@ func fold(d *Document, k Key, in *incarnation, o *Options) {
 		d.Log[i] = facts[i].Line
 		f.take(&facts[i])
 	}
-	f.finish(in)
+	f.finish()
 	f.rcpts.release()
 }
 
@@ -308,7 +308,7 @@ func (f *folding) warn(w string) {
 }
 
 // finish settles what needs all lines.
-func (f *folding) finish(in *incarnation) {
+func (f *folding) finish() {
 	d := f.doc
 	if d.Origin == "" {
 		d.Origin = "unknown"

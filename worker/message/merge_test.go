@@ -81,12 +81,6 @@ func at(t testing.TB, s string) time.Time {
 	return x
 }
 
-// to makes a delivery line's text.
-func to(addr string, delay float64, status, response string) string {
-	return fmt.Sprintf("to=<%s>, relay=mx.far.test[192.0.2.7]:25, delay=%v, delays=0/0/0/%[2]v, dsn=%s, status=%s (%s)",
-		addr, delay, map[string]string{"sent": "2.0.0", "bounced": "5.1.1"}[status]+map[bool]string{true: "4.2.0"}[status != "sent" && status != "bounced"], status, response)
-}
-
 // wholeMail is a message from its first line to its last.
 const wholeMail = `
 	01:29:07 smtpd: client=mail.partner.example[198.51.100.7], sasl_method=PLAIN, sasl_username=user1
@@ -154,13 +148,32 @@ func TestMergeWhole(t *testing.T) {
 		t.Errorf("recipients %+v", d.Recipients)
 	}
 	for _, c := range []struct{ name, got, want any }{
-		{"kind", d.Kind, KindMessage}, {"timestamp", d.Timestamp, at(t, "01:29:07")}, {"first_seen", d.FirstSeen, at(t, "01:29:07")},
-		{"last_seen", d.LastSeen, at(t, "01:29:08")}, {"host", d.Host, "mx1"}, {"instance", d.Instance, "postfix"}, {"queue_id", d.QueueID, shortID},
-		{"origin", d.Origin, "smtp"}, {"from", d.From, "a@partner.example"}, {"subject", d.Subject, "hello"}, {"message_id", d.MessageID, "1@partner.example"},
-		{"size", d.Size, int64(844)}, {"nrcpt", d.NRcpt, int64(1)}, {"client", d.Client, Client{"mail.partner.example", "198.51.100.7", 0, "helo.example", "ESMTP"}},
-		{"sasl", d.SASL, SASL{"PLAIN", "user1", ""}}, {"status", d.Status, Sent}, {"complete", d.Complete, true}, {"open", d.Open, false}, {"lines", d.Lines, 6},
-		{"counts", d.Counts, Counts{Sent: 1, Total: 1}}, {"to", fmt.Sprint(d.To), "[b@ok.test]"}, {"checks", len(d.Checks), 0}, {"links", len(d.Links), 0},
-		{"warnings", len(d.Warnings), 0}, {"unparsed", d.Unparsed, 0}, {"log", len(d.Log), 6},
+		{"kind", d.Kind, KindMessage},
+		{"timestamp", d.Timestamp, at(t, "01:29:07")},
+		{"first_seen", d.FirstSeen, at(t, "01:29:07")},
+		{"last_seen", d.LastSeen, at(t, "01:29:08")},
+		{"host", d.Host, "mx1"},
+		{"instance", d.Instance, "postfix"},
+		{"queue_id", d.QueueID, shortID},
+		{"origin", d.Origin, "smtp"},
+		{"from", d.From, "a@partner.example"},
+		{"subject", d.Subject, "hello"},
+		{"message_id", d.MessageID, "1@partner.example"},
+		{"size", d.Size, int64(844)},
+		{"nrcpt", d.NRcpt, int64(1)},
+		{"client", d.Client, Client{"mail.partner.example", "198.51.100.7", 0, "helo.example", "ESMTP"}},
+		{"sasl", d.SASL, SASL{"PLAIN", "user1", ""}},
+		{"status", d.Status, Sent},
+		{"complete", d.Complete, true},
+		{"open", d.Open, false},
+		{"lines", d.Lines, 6},
+		{"counts", d.Counts, Counts{Sent: 1, Total: 1}},
+		{"to", fmt.Sprint(d.To), "[b@ok.test]"},
+		{"checks", len(d.Checks), 0},
+		{"links", len(d.Links), 0},
+		{"warnings", len(d.Warnings), 0},
+		{"unparsed", d.Unparsed, 0},
+		{"log", len(d.Log), 6},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)

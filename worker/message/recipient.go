@@ -148,9 +148,11 @@ func (r *recipients) settle(f *folding) {
 // attempt was rewritten or redirected on the way and is none.
 func (r *recipients) admitAnnounced(f *folding) {
 	for _, to := range r.announced {
+		if all := f.doc.HasNRcpt && int64(len(r.list)) >= f.doc.NRcpt; f.delivered && (f.doc.Complete || all) {
+			return
+		}
 		low := foldCase(to)
-		if !slices.ContainsFunc(r.list, func(x recipient) bool { return x.to == low || x.orig == low }) &&
-			!(f.delivered && (f.doc.Complete || f.doc.HasNRcpt && int64(len(r.list)) >= f.doc.NRcpt)) {
+		if !slices.ContainsFunc(r.list, func(x recipient) bool { return x.to == low || x.orig == low }) {
 			r.entry(to, "")
 		}
 	}

@@ -15,8 +15,10 @@ func TestReject(t *testing.T) {
 	want := Document{
 		ID: d.ID, Kind: KindReject, Timestamp: at(t, "01:00:00"), FirstSeen: at(t, "01:00:00"), LastSeen: at(t, "01:00:00"), Host: "mx1", Origin: "smtp",
 		Direction: "inbound", From: "<>", Client: Client{"v6.example", "2001:db8::25", 0, "h", "ESMTP"}, Status: Rejected, Lines: 1,
-		Recipients: []Recipient{{To: "C@D", Status: Rejected, DSN: "5.7.1", Response: "554 5.7.1 <C@D>: Relay access denied",
-			FirstAttempt: at(t, "01:00:00"), LastAttempt: at(t, "01:00:00")}},
+		Recipients: []Recipient{{
+			To: "C@D", Status: Rejected, DSN: "5.7.1", Response: "554 5.7.1 <C@D>: Relay access denied",
+			FirstAttempt: at(t, "01:00:00"), LastAttempt: at(t, "01:00:00"),
+		}},
 		To: []string{"C@D"}, Counts: Counts{Rejected: 1, Total: 1},
 		Checks: []Check{{program, "reject", "RCPT", "554 5.7.1 <C@D>: Relay access denied", "554", "5.7.1"}},
 		Log:    []Line{line(text)}, searchedWords: "c d",

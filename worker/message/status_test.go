@@ -72,8 +72,11 @@ func TestRecipientStatus(t *testing.T) {
 		{"soft bounce", accepted + status("SOFTBOUNCE"), Deferred, Counts{Deferred: 1, Total: 1}},
 		{"unknown word", accepted + status("weird"), Deferred, Counts{Deferred: 1, Total: 1}},
 		{"deferred, then sent", accepted + deferred + sent, Sent, Counts{Sent: 1, Total: 1}},
-		{"sent, then a later deferred", accepted + sent + "\n01:00:09 smtp: to=<c@d>, relay=none, delay=9, delays=0/0/0/9, dsn=4.0.0, status=deferred (x)",
-			Sent, Counts{Sent: 1, Total: 1}},
+		{
+			"sent, then a later deferred", accepted + sent + "\n01:00:09 smtp: to=<c@d>, relay=none, delay=9, delays=0/0/0/9, dsn=4.0.0, status=deferred (x)",
+			Sent,
+			Counts{Sent: 1, Total: 1},
+		},
 		{"two in one second, the longer delay counts", accepted +
 			"\n01:00:03 smtp: to=<c@d>, relay=none, delay=2.9, delays=0/0/0/2.9, dsn=2.0.0, status=sent (zzz)" +
 			"\n01:00:03 smtp: to=<c@d>, relay=none, delay=3, delays=0/0/0/3, dsn=5.0.0, status=bounced (aaa)", Bounced, Counts{Bounced: 1, Total: 1}},

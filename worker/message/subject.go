@@ -89,7 +89,7 @@ func decodeSubject(raw string, cut bool) (_ string, ok bool) {
 		gap := s[:i]
 		word, rest, found := cutEncodedWord(s[i:], cut)
 		if !found {
-			ok = run.flush(&out) && ok
+			run.flush(&out)
 			out.WriteString(s[:i+2])
 			s, ok = s[i+2:], false
 			continue

@@ -88,8 +88,10 @@ func TestSubjects(t *testing.T) {
 		{"twice the same", line("Subject: a") + line("Subject: =?UTF-8?Q?a?="), "a", "[]", "[]"},
 		{"several", line("Subject: b") + line("Subject: a"), "a", "[a b]", "[several_subjects]"},
 		{"the first in time", line("Subject: b") + strings.Replace(line("Subject: a"), "01:00:00", "01:00:01", 1), "b", "[b a]", "[several_subjects]"},
-		{"forged", line("Subject: hi from y[6.6.6.6]; from=<z@z> to=<z@z> proto=ESMTP helo=<z>: x"),
-			"hi from y[6.6.6.6]; from=<z@z> to=<z@z> proto=ESMTP helo=<z>: x", "[]", "[]"},
+		{
+			"forged", line("Subject: hi from y[6.6.6.6]; from=<z@z> to=<z@z> proto=ESMTP helo=<z>: x"),
+			"hi from y[6.6.6.6]; from=<z@z> to=<z@z> proto=ESMTP helo=<z>: x", "[]", "[]",
+		},
 		{"another header's name", line("Subject: header Subject: x"), "header Subject: x", "[]", "[]"},
 		{"not at the start", line("X-Subject: x"), "", "[]", "[]"},
 		{"by a verdict", strings.Replace(line("Subject: a"), "warning", "reject", 1), "a", "[]", "[]"},

@@ -11,30 +11,52 @@ func TestSMTPD(t *testing.T) {
 		{"client=unknown[unknown]", Event{Kind: Client, Client: Host{Name: "unknown"}}},
 		{"client=mx_a.example[fe80::1%eth0]", Event{Kind: Client, Client: Host{Name: "mx_a.example"}}},
 		{"client=mail.example[192.0.2.1]:99999", Event{Kind: Client, Client: mail}},
-		{"client=mail.example[192.0.2.1], sasl_method=PLAIN, sasl_username=user@corp.test",
-			Event{Kind: Client, Client: mail, SASL: SASL{"PLAIN", "user@corp.test", ""}}},
-		{"client=mail.example[192.0.2.1], sasl_method=PLAIN, sasl_username=Doe, Jane, sasl_sender=jd@corp.test",
-			Event{Kind: Client, Client: mail, SASL: SASL{"PLAIN", "Doe, Jane", "jd@corp.test"}}},
-		{"client=localhost[127.0.0.1], orig_queue_id=4jXBLW1S2Pz1SGX8, orig_client=far.example[198.51.100.7]",
-			Event{Kind: Client, Client: Host{"localhost", "127.0.0.1", 0}, OrigQueueID: "4jXBLW1S2Pz1SGX8"}},
+		{
+			"client=mail.example[192.0.2.1], sasl_method=PLAIN, sasl_username=user@corp.test",
+			Event{Kind: Client, Client: mail, SASL: SASL{"PLAIN", "user@corp.test", ""}},
+		},
+		{
+			"client=mail.example[192.0.2.1], sasl_method=PLAIN, sasl_username=Doe, Jane, sasl_sender=jd@corp.test",
+			Event{Kind: Client, Client: mail, SASL: SASL{"PLAIN", "Doe, Jane", "jd@corp.test"}},
+		},
+		{
+			"client=localhost[127.0.0.1], orig_queue_id=4jXBLW1S2Pz1SGX8, orig_client=far.example[198.51.100.7]",
+			Event{Kind: Client, Client: Host{"localhost", "127.0.0.1", 0}, OrigQueueID: "4jXBLW1S2Pz1SGX8"},
+		},
 		{"client=localhost[127.0.0.1], orig_queue_id=../etc", Event{Kind: Client, Client: Host{"localhost", "127.0.0.1", 0}}},
 		{"client=mail.example[192.0.2.1], sasl_meth", Event{Kind: Client, Client: mail}}, // cut
 		{"client=mail.exam", Event{}},
-		{"reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <x@y>: Recipient address rejected: User unknown; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
+		{
+			"reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <x@y>: Recipient address rejected: User unknown; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
 			Event{Kind: Verdict, Client: mail, From: "a@b", HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h", Check: Check{
 				Action: "reject", Stage: "RCPT", Code: "550", DSN: "5.1.1", Text: "550 5.1.1 <x@y>: Recipient address rejected: User unknown",
-			}}},
-		{"reject: RCPT from mail.example[192.0.2.1]: 550 5.7.1 no; from=<> to=<x@y> proto=ESMTP helo=<h> sasl_method=LOGIN sasl_username=jane doe sasl_sender=z@y",
-			Event{Kind: Verdict, Client: mail, HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h", SASL: SASL{"LOGIN", "jane doe", "z@y"},
-				Check: Check{Action: "reject", Stage: "RCPT", Code: "550", DSN: "5.7.1", Text: "550 5.7.1 no"}}},
-		{"milter-reject: END-OF-MESSAGE from mail.example[192.0.2.1]: 5.7.1 virus; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
-			Event{Kind: Verdict, Client: mail, From: "a@b", HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h",
-				Check: Check{Action: "milter-reject", Stage: "END-OF-MESSAGE", DSN: "5.7.1", Text: "5.7.1 virus"}}},
-		{"reject_warning: DATA from mail.example[192.0.2.1]: 450 4.7.1 later",
-			Event{Kind: Verdict, Client: mail, Check: Check{Action: "reject_warning", Stage: "DATA", Code: "450", DSN: "4.7.1", Text: "450 4.7.1 later"}}},
-		{"hold: RCPT from mail.example[192.0.2.1]: <x@y>: Recipient address triggers HOLD action; from=<a@b> to=<x@y>",
-			Event{Kind: Verdict, Client: mail, From: "a@b", HasFrom: true, To: "x@y", HasTo: true,
-				Check: Check{Action: "hold", Stage: "RCPT", Text: "<x@y>: Recipient address triggers HOLD action"}}},
+			}},
+		},
+		{
+			"reject: RCPT from mail.example[192.0.2.1]: 550 5.7.1 no; from=<> to=<x@y> proto=ESMTP helo=<h> sasl_method=LOGIN sasl_username=jane doe sasl_sender=z@y",
+			Event{
+				Kind: Verdict, Client: mail, HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h", SASL: SASL{"LOGIN", "jane doe", "z@y"},
+				Check: Check{Action: "reject", Stage: "RCPT", Code: "550", DSN: "5.7.1", Text: "550 5.7.1 no"},
+			},
+		},
+		{
+			"milter-reject: END-OF-MESSAGE from mail.example[192.0.2.1]: 5.7.1 virus; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
+			Event{
+				Kind: Verdict, Client: mail, From: "a@b", HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h",
+				Check: Check{Action: "milter-reject", Stage: "END-OF-MESSAGE", DSN: "5.7.1", Text: "5.7.1 virus"},
+			},
+		},
+		{
+			"reject_warning: DATA from mail.example[192.0.2.1]: 450 4.7.1 later",
+			Event{Kind: Verdict, Client: mail, Check: Check{Action: "reject_warning", Stage: "DATA", Code: "450", DSN: "4.7.1", Text: "450 4.7.1 later"}},
+		},
+		{
+			"hold: RCPT from mail.example[192.0.2.1]: <x@y>: Recipient address triggers HOLD action; from=<a@b> to=<x@y>",
+			Event{
+				Kind: Verdict, Client: mail, From: "a@b", HasFrom: true, To: "x@y", HasTo: true,
+				Check: Check{Action: "hold", Stage: "RCPT", Text: "<x@y>: Recipient address triggers HOLD action"},
+			},
+		},
 		{"lost connection after DATA from mail.example[192.0.2.1]", Event{Kind: Aborted}}, // Postfix 3.10
 		{"lost connection after DATA (1234 bytes) from mail.example[192.0.2.1]", Event{Kind: Aborted}},
 		{"timeout after RCPT from mail.example[192.0.2.1]", Event{Kind: Aborted}},
@@ -45,19 +67,31 @@ func TestSMTPD(t *testing.T) {
 		{"something new", Event{}},
 	})
 	checkNoQueue(t, "postfix/smtpd", []line{
-		{"reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <x@y>: Relay access denied; from=<> to=<x@y> proto=ESMTP helo=<h>",
-			Event{Kind: Verdict, Client: Host{"unknown", "203.0.113.9", 0}, HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h",
-				Check: Check{Action: "reject", Stage: "RCPT", Code: "554", DSN: "5.7.1", Text: "554 5.7.1 <x@y>: Relay access denied"}}},
+		{
+			"reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <x@y>: Relay access denied; from=<> to=<x@y> proto=ESMTP helo=<h>",
+			Event{
+				Kind: Verdict, Client: Host{"unknown", "203.0.113.9", 0}, HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h",
+				Check: Check{Action: "reject", Stage: "RCPT", Code: "554", DSN: "5.7.1", Text: "554 5.7.1 <x@y>: Relay access denied"},
+			},
+		},
 		{"client=localhost[127.0.0.1]", Event{Kind: Client, Client: Host{"localhost", "127.0.0.1", 0}}}, // before-queue filter
 		{"lost connection after CONNECT from unknown[203.0.113.9]", Event{Kind: Aborted}},
 	})
 	checkNoQueue(t, "postfix/postscreen", []line{
-		{"reject: RCPT from [203.0.113.9]:4711: 550 5.7.1 Service unavailable; client [203.0.113.9] blocked using dnsbl.example; from=<a@b>, to=<x@y>, proto=ESMTP, helo=<h>",
-			Event{Kind: Verdict, Client: Host{IP: "203.0.113.9", Port: 4711}, From: "a@b", HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h",
-				Check: Check{Action: "reject", Stage: "RCPT", Code: "550", DSN: "5.7.1",
-					Text: "550 5.7.1 Service unavailable; client [203.0.113.9] blocked using dnsbl.example"}}},
-		{"reject: CONNECT from [203.0.113.9]:4711: too many connections",
-			Event{Kind: Verdict, Client: Host{IP: "203.0.113.9", Port: 4711}, Check: Check{Action: "reject", Stage: "CONNECT", Text: "too many connections"}}},
+		{
+			"reject: RCPT from [203.0.113.9]:4711: 550 5.7.1 Service unavailable; client [203.0.113.9] blocked using dnsbl.example; from=<a@b>, to=<x@y>, proto=ESMTP, helo=<h>",
+			Event{
+				Kind: Verdict, Client: Host{IP: "203.0.113.9", Port: 4711}, From: "a@b", HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h",
+				Check: Check{
+					Action: "reject", Stage: "RCPT", Code: "550", DSN: "5.7.1",
+					Text: "550 5.7.1 Service unavailable; client [203.0.113.9] blocked using dnsbl.example",
+				},
+			},
+		},
+		{
+			"reject: CONNECT from [203.0.113.9]:4711: too many connections",
+			Event{Kind: Verdict, Client: Host{IP: "203.0.113.9", Port: 4711}, Check: Check{Action: "reject", Stage: "CONNECT", Text: "too many connections"}},
+		},
 	})
 }
 
@@ -101,33 +135,53 @@ func TestCleanup(t *testing.T) {
 		{"resent-message-id=<1@x>", Event{Kind: ResentMessageID, ID: "<1@x>"}},
 		{"warning: header Subject: hello" + tail, env(Event{Check: Check{Action: "warning", Stage: "header", Header: "Subject: hello"}})},
 		{"info: header Subject: hello" + tail, env(Event{Check: Check{Action: "info", Stage: "header", Header: "Subject: hello"}})},
-		{"reject: header Subject: bad" + tail + ": 5.7.1 spam subject",
-			env(Event{Check: Check{Action: "reject", Stage: "header", Header: "Subject: bad", DSN: "5.7.1", Text: "5.7.1 spam subject"}})},
-		{"reject: body EICAR from here" + tail + ": 550 5.7.1 virus",
-			env(Event{Check: Check{Action: "reject", Stage: "body", Header: "EICAR from here", Code: "550", DSN: "5.7.1", Text: "550 5.7.1 virus"}})},
+		{
+			"reject: header Subject: bad" + tail + ": 5.7.1 spam subject",
+			env(Event{Check: Check{Action: "reject", Stage: "header", Header: "Subject: bad", DSN: "5.7.1", Text: "5.7.1 spam subject"}}),
+		},
+		{
+			"reject: body EICAR from here" + tail + ": 550 5.7.1 virus",
+			env(Event{Check: Check{Action: "reject", Stage: "body", Header: "EICAR from here", Code: "550", DSN: "5.7.1", Text: "550 5.7.1 virus"}}),
+		},
 		{"hold: header Subject:  HOLDME" + tail, env(Event{Check: Check{Action: "hold", Stage: "header", Header: "Subject:  HOLDME"}})},
-		{"filter: header X-Filter: yes" + tail + ": filt:[127.0.0.1]:10025",
-			env(Event{Check: Check{Action: "filter", Stage: "header", Header: "X-Filter: yes", Text: "filt:[127.0.0.1]:10025"}})},
+		{
+			"filter: header X-Filter: yes" + tail + ": filt:[127.0.0.1]:10025",
+			env(Event{Check: Check{Action: "filter", Stage: "header", Header: "X-Filter: yes", Text: "filt:[127.0.0.1]:10025"}}),
+		},
 		{"redirect: header X: y" + tail + ": q@ok.test", env(Event{Check: Check{Action: "redirect", Stage: "header", Header: "X: y", Text: "q@ok.test"}})},
 		{"discard: header X: y" + tail, env(Event{Check: Check{Action: "discard", Stage: "header", Header: "X: y"}})},
 		{"milter-header-reject: header X: y" + tail, env(Event{Check: Check{Action: "milter-header-reject", Stage: "header", Header: "X: y"}})},
-		{"warning: header Subject: s from local; from=<a@b> to=<x@y>", Event{Kind: Verdict, From: "a@b", HasFrom: true, To: "x@y", HasTo: true,
-			Check: Check{Action: "warning", Stage: "header", Header: "Subject: s", Local: true}}},
-		{"warning: header Subject: s from local; from=<a@b>: why", Event{Kind: Verdict, From: "a@b", HasFrom: true,
-			Check: Check{Action: "warning", Stage: "header", Header: "Subject: s", Local: true, Text: "why"}}},
-		{"warning: header Subject: s from unknown; from=<> to=<x@y>", Event{Kind: Verdict, HasFrom: true, To: "x@y", HasTo: true,
-			Check: Check{Action: "warning", Stage: "header", Header: "Subject: s"}}},
+		{"warning: header Subject: s from local; from=<a@b> to=<x@y>", Event{
+			Kind: Verdict, From: "a@b", HasFrom: true, To: "x@y", HasTo: true,
+			Check: Check{Action: "warning", Stage: "header", Header: "Subject: s", Local: true},
+		}},
+		{"warning: header Subject: s from local; from=<a@b>: why", Event{
+			Kind: Verdict, From: "a@b", HasFrom: true,
+			Check: Check{Action: "warning", Stage: "header", Header: "Subject: s", Local: true, Text: "why"},
+		}},
+		{"warning: header Subject: s from unknown; from=<> to=<x@y>", Event{
+			Kind: Verdict, HasFrom: true, To: "x@y", HasTo: true,
+			Check: Check{Action: "warning", Stage: "header", Header: "Subject: s"},
+		}},
 		{"warning: header Subject: cut of", Event{Kind: Verdict, Check: Check{Action: "warning", Stage: "header", Header: "Subject: cut of"}}},
-		{"milter-reject: END-OF-MESSAGE from db1.corp.test[192.0.2.12]: 5.7.1 virus; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
-			env(Event{Check: Check{Action: "milter-reject", Stage: "END-OF-MESSAGE", DSN: "5.7.1", Text: "5.7.1 virus"}})},
-		{"milter-hold: END-OF-MESSAGE from db1.corp.test[192.0.2.12]: milter triggers HOLD action; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
-			env(Event{Check: Check{Action: "milter-hold", Stage: "END-OF-MESSAGE", Text: "milter triggers HOLD action"}})},
+		{
+			"milter-reject: END-OF-MESSAGE from db1.corp.test[192.0.2.12]: 5.7.1 virus; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
+			env(Event{Check: Check{Action: "milter-reject", Stage: "END-OF-MESSAGE", DSN: "5.7.1", Text: "5.7.1 virus"}}),
+		},
+		{
+			"milter-hold: END-OF-MESSAGE from db1.corp.test[192.0.2.12]: milter triggers HOLD action; from=<a@b> to=<x@y> proto=ESMTP helo=<h>",
+			env(Event{Check: Check{Action: "milter-hold", Stage: "END-OF-MESSAGE", Text: "milter triggers HOLD action"}}),
+		},
 		{"removed (canceled)", Event{Kind: Removed, RemovedAs: "canceled"}}, // Postfix 3.10
 		{"removed (discarded)", Event{Kind: Removed, RemovedAs: "discarded"}},
 		{"canceled", Event{Kind: Removed, RemovedAs: "canceled"}},
-		{"to=<x@y>, relay=none, delay=0.1, delays=0.1/0/0/0, dsn=5.4.6, status=bounced (alias loop)",
-			Event{Kind: Delivery, To: "x@y", HasTo: true, Delivered: Attempt{Relay: Relay{Other: "none"}, Delay: .1, HasDelay: true,
-				Delays: [4]float64{.1, 0, 0, 0}, HasDelays: true, DSN: "5.4.6", Status: "bounced", Response: "alias loop"}}},
+		{
+			"to=<x@y>, relay=none, delay=0.1, delays=0.1/0/0/0, dsn=5.4.6, status=bounced (alias loop)",
+			Event{Kind: Delivery, To: "x@y", HasTo: true, Delivered: Attempt{
+				Relay: Relay{Other: "none"}, Delay: .1, HasDelay: true,
+				Delays: [4]float64{.1, 0, 0, 0}, HasDelays: true, DSN: "5.4.6", Status: "bounced", Response: "alias loop",
+			}},
+		},
 		{"queue file size limit exceeded", Event{Kind: Aborted}},
 		{"write queue file: No space left on device", Event{Kind: Aborted}},
 		{"table lookup problem", Event{}},
@@ -140,8 +194,10 @@ func TestQmgr(t *testing.T) {
 			{"from=<a@b>, size=844, nrcpt=1 (queue active)", Event{Kind: QueueActive, From: "a@b", HasFrom: true, Size: 844, HasSize: true, NRcpt: 1, HasNRcpt: true}},
 			{"from=<>, size=1462, nrcpt=20 (queue active)", Event{Kind: QueueActive, HasFrom: true, Size: 1462, HasSize: true, NRcpt: 20, HasNRcpt: true}},
 			{"from=<root>, size=1, nrcpt=1 (queue active)", Event{Kind: QueueActive, From: "root", HasFrom: true, Size: 1, HasSize: true, NRcpt: 1, HasNRcpt: true}},
-			{`from=<"a>, size=9, nrcpt=9 (queue active)"@b>, size=1, nrcpt=2 (queue active)`,
-				Event{Kind: QueueActive, From: `"a>, size=9, nrcpt=9 (queue active)"@b`, HasFrom: true, Size: 1, HasSize: true, NRcpt: 2, HasNRcpt: true}},
+			{
+				`from=<"a>, size=9, nrcpt=9 (queue active)"@b>, size=1, nrcpt=2 (queue active)`,
+				Event{Kind: QueueActive, From: `"a>, size=9, nrcpt=9 (queue active)"@b`, HasFrom: true, Size: 1, HasSize: true, NRcpt: 2, HasNRcpt: true},
+			},
 			{"from=<a@b>, size=99999999999999999999, nrcpt=-5 (queue active)", Event{Kind: QueueActive, From: "a@b", HasFrom: true}},
 			{"from=<a@b>, status=expired, returned to sender", Event{Kind: Expired, From: "a@b", HasFrom: true}},
 			{"from=<a@b>, status=force-expired, returned to sender", Event{Kind: Expired, From: "a@b", HasFrom: true}},
@@ -149,9 +205,13 @@ func TestQmgr(t *testing.T) {
 			{"removed", Event{Kind: Removed}},
 			{"removed (why)", Event{Kind: Removed, RemovedAs: "why"}},
 			{"skipped, still being delivered", Event{Kind: Noted}},
-			{"to=<x@y>, relay=none, delay=0, delays=0/0/0/0, dsn=4.3.0, status=deferred (mail transport unavailable)",
-				Event{Kind: Delivery, To: "x@y", HasTo: true, Delivered: Attempt{Relay: Relay{Other: "none"}, HasDelay: true, HasDelays: true,
-					DSN: "4.3.0", Status: "deferred", Response: "mail transport unavailable"}}},
+			{
+				"to=<x@y>, relay=none, delay=0, delays=0/0/0/0, dsn=4.3.0, status=deferred (mail transport unavailable)",
+				Event{Kind: Delivery, To: "x@y", HasTo: true, Delivered: Attempt{
+					Relay: Relay{Other: "none"}, HasDelay: true, HasDelays: true,
+					DSN: "4.3.0", Status: "deferred", Response: "mail transport unavailable",
+				}},
+			},
 			{"from=<a@b", Event{}},
 		})
 	}

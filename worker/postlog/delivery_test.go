@@ -17,31 +17,43 @@ func TestDelivery(t *testing.T) {
 	}
 	const head = "to=<x@y>, relay=mx.ok.test[192.0.2.7]:25, delay=0.22, delays=0/0.15/0.03/0.03, dsn=2.0.0, "
 	check(t, "postfix/relay/smtp", []line{
-		{head + "status=sent (250 2.0.0 Ok: queued as C8C84F008CC7)",
-			with(func(a *Attempt) { a.Response, a.QueuedAs = "250 2.0.0 Ok: queued as C8C84F008CC7", "C8C84F008CC7" })},
-		{head + "status=sent (250 2.0.0 Ok: 1234 bytes queued as 4jXBLW2fLSz1SGXY)",
+		{
+			head + "status=sent (250 2.0.0 Ok: queued as C8C84F008CC7)",
+			with(func(a *Attempt) { a.Response, a.QueuedAs = "250 2.0.0 Ok: queued as C8C84F008CC7", "C8C84F008CC7" }),
+		},
+		{
+			head + "status=sent (250 2.0.0 Ok: 1234 bytes queued as 4jXBLW2fLSz1SGXY)",
 			with(func(a *Attempt) {
 				a.Response, a.QueuedAs = "250 2.0.0 Ok: 1234 bytes queued as 4jXBLW2fLSz1SGXY", "4jXBLW2fLSz1SGXY"
-			})},
-		{head + "status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10026): 250 2.0.0 Ok: queued as 55D5E9862C3)",
+			}),
+		},
+		{
+			head + "status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10026): 250 2.0.0 Ok: queued as 55D5E9862C3)",
 			with(func(a *Attempt) {
 				a.Response, a.QueuedAs = "250 2.0.0 from MTA(smtp:[127.0.0.1]:10026): 250 2.0.0 Ok: queued as 55D5E9862C3", "55D5E9862C3"
-			})},
-		{head + "status=sent (250 queued as AAAAAA1, was queued as BBBBBB2; bye)",
+			}),
+		},
+		{
+			head + "status=sent (250 queued as AAAAAA1, was queued as BBBBBB2; bye)",
 			with(func(a *Attempt) {
 				a.Response, a.QueuedAs = "250 queued as AAAAAA1, was queued as BBBBBB2; bye", "BBBBBB2"
-			})},
+			}),
+		},
 		{head + "status=sent (250 queued as ../x)", with(func(a *Attempt) { a.Response = "250 queued as ../x" })},
 		{head + "status=sent (forwarded as 4F2A31B2D)", with(func(a *Attempt) { a.Response = "forwarded as 4F2A31B2D" })}, // local's word only
-		{head + "status=sent (250 ok) status=bounced (550 no)",
-			with(func(a *Attempt) { a.Response = "250 ok) status=bounced (550 no" })},
+		{
+			head + "status=sent (250 ok) status=bounced (550 no)",
+			with(func(a *Attempt) { a.Response = "250 ok) status=bounced (550 no" }),
+		},
 		{head + "status=sent (250 ((( unbalanced)", with(func(a *Attempt) { a.Response = "250 ((( unbalanced" })},
 		{head + "status=sent (250 cut off at", with(func(a *Attempt) { a.Response, a.Incomplete = "250 cut off at", true })},
 		{head + "status=sent", with(func(a *Attempt) { a.Incomplete = true })},
 		{head + "status=sent ()", with(func(*Attempt) {})},
 		{head + "status=weird (x)", with(func(a *Attempt) { a.Status, a.Response = "weird", "x" })},
-		{head + "status=SOFTBOUNCE (host said: 550 queued as 4F2A31B2D)",
-			with(func(a *Attempt) { a.Status, a.Response = "SOFTBOUNCE", "host said: 550 queued as 4F2A31B2D" })},
+		{
+			head + "status=SOFTBOUNCE (host said: 550 queued as 4F2A31B2D)",
+			with(func(a *Attempt) { a.Status, a.Response = "SOFTBOUNCE", "host said: 550 queued as 4F2A31B2D" }),
+		},
 		{head + "status=undeliverable-but-not-cached (x)", with(func(a *Attempt) { a.Status, a.Response = "undeliverable-but-not-cached", "x" })},
 		{strings.Replace(head, ", delay=", ", conn_use=3, delay=", 1) + "status=sent (x)", with(func(a *Attempt) { a.ConnUse, a.Response = 3, "x" })},
 		{strings.Replace(head, ", dsn=", ", tls=encrypt, dsn=", 1) + "status=sent (x)", with(func(a *Attempt) { a.TLS, a.Response = "encrypt", "x" })}, // 3.11
@@ -49,10 +61,14 @@ func TestDelivery(t *testing.T) {
 		{strings.Replace(head, "delay=0.22", "delay=1e308", 1) + "status=sent (x)", with(func(a *Attempt) { a.Delay, a.HasDelay, a.Response = 0, false, "x" })},
 		{strings.Replace(head, "delay=0.22", "delay=99999999999", 1) + "status=sent (x)", with(func(a *Attempt) { a.Delay, a.HasDelay, a.Response = 0, false, "x" })},
 		{strings.Replace(head, "delay=0.22", "delay=NaN", 1) + "status=sent (x)", with(func(a *Attempt) { a.Delay, a.HasDelay, a.Response = 0, false, "x" })},
-		{strings.Replace(head, "0/0.15/0.03/0.03", "1/2", 1) + "status=sent (x)",
-			with(func(a *Attempt) { a.Delays, a.HasDelays, a.Response = [4]float64{}, false, "x" })},
-		{strings.Replace(head, "0/0.15/0.03/0.03", "1/2/3/4/5", 1) + "status=sent (x)",
-			with(func(a *Attempt) { a.Delays, a.HasDelays, a.Response = [4]float64{}, false, "x" })},
+		{
+			strings.Replace(head, "0/0.15/0.03/0.03", "1/2", 1) + "status=sent (x)",
+			with(func(a *Attempt) { a.Delays, a.HasDelays, a.Response = [4]float64{}, false, "x" }),
+		},
+		{
+			strings.Replace(head, "0/0.15/0.03/0.03", "1/2/3/4/5", 1) + "status=sent (x)",
+			with(func(a *Attempt) { a.Delays, a.HasDelays, a.Response = [4]float64{}, false, "x" }),
+		},
 		{strings.Replace(head, "dsn=2.0.0", "dsn=9.9.9", 1) + "status=sent (x)", with(func(a *Attempt) { a.DSN, a.Response = "", "x" })},
 		{strings.Replace(head, "dsn=2.0.0", "dsn=2.0", 1) + "status=sent (x)", with(func(a *Attempt) { a.DSN, a.Response = "", "x" })},
 		{"to=<x@y>, relay=mx.ok.test[192.0.2.7]:25, delay=0.22, delays=0/0.15/0.03/0.03, dsn=2.0.0", with(func(a *Attempt) { a.Status, a.Incomplete = "", true })},

@@ -122,8 +122,10 @@ func TestParseLineParts(t *testing.T) {
 		{"2001:db8::1 postfix/qmgr[17]:  x", "2001:db8::1", "postfix/qmgr", "17", " x"},
 		{"mx1 postfix/qmgr[17]:", "mx1", "postfix/qmgr", "17", ""},
 		{"  mx1 kernel: [17] x", "mx1", "kernel", "", "[17] x"},
-		{"mx1 postfix/smtp[1]: 4F2A31: x\nOct  1 00:00:00 mx1 postfix/qmgr[1]: 4F2A32: removed", "mx1", "postfix/smtp", "1",
-			"4F2A31: x\nOct  1 00:00:00 mx1 postfix/qmgr[1]: 4F2A32: removed"},
+		{
+			"mx1 postfix/smtp[1]: 4F2A31: x\nOct  1 00:00:00 mx1 postfix/qmgr[1]: 4F2A32: removed", "mx1", "postfix/smtp", "1",
+			"4F2A31: x\nOct  1 00:00:00 mx1 postfix/qmgr[1]: 4F2A32: removed",
+		},
 	} {
 		got, err := ParseLine(stamp+tt.raw, 2026, time.UTC)
 		want := Line{Time: time.Date(2026, 11, 2, 1, 29, 4, 0, time.UTC), Host: tt.host, Program: tt.program, PID: tt.pid, Text: tt.text}

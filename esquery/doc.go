@@ -1,0 +1,11 @@
+// Package esquery is everything that talks to Elasticsearch.
+//
+// Reading: [Client.Source] names the raw lines. [Source.Arrivals] hands over
+// what arrived since the cursor, [Source.Days] a range of time, both in slices whose keys are
+// found by a composite aggregation and whose lines are read from the same point in time.
+//
+// Writing: [Client.Documents] is the target. Its writes are conditional, and
+// believed only as far as Elasticsearch confirms them item by item.
+//
+// Around it: [Connect], [Client.Setup], and [Error], whose class is the exit code.
+package esquery
