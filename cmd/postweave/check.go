@@ -18,7 +18,7 @@ import (
 
 // The values of settings that are a choice.
 var (
-	fieldProfiles = []string{"auto", "syslog", "logstash"}
+	fieldProfiles = []string{"auto", "syslog", "logstash", "ecs", "beats"}
 	logLevels     = []string{"debug", "info", "warn", "error"}
 	logFormats    = []string{"auto", "text", "json"}
 )

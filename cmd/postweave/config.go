@@ -39,7 +39,7 @@ type Config struct {
 	// Elasticsearch is unavailable; then the run ends with exit code 3.
 	RetryBudget time.Duration `env:"RETRY_BUDGET" envDefault:"30s" want:"a duration such as 30s or 5m"`
 
-	// Source holds index patterns of raw lines, remote clusters allowed.
+	// Source holds index patterns of raw lines.
 	Source list `env:"SOURCE" envDefault:"syslog-*" want:"index patterns, comma separated"`
 	// Target is the alias that is written and read.
 	Target string `env:"TARGET" envDefault:"postfix-messages"`

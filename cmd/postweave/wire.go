@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"go.uber.org/zap"
@@ -151,7 +152,17 @@ func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, i
 		Inputs: in, Year: o.Year, Zone: o.Zone, Window: o.Window, MaxMemory: o.MaxMemory, Explain: o.Explain,
 		Message: message.Options{LocalDomains: cfg.LocalDomains},
 	}, func(d *message.Document) error { return emit(mergedDocument{d}) })
+	if brokenOff(err) {
+		err = codedError{exitSource, err}
+	}
 	return mergeReportOf(result), err
+}
+
+// brokenOff tells a log that could not be read to its end, whose messages are
+// not all of them, from one that was refused.
+func brokenOff(err error) bool {
+	var failed *fs.PathError
+	return errors.Is(err, maillog.ErrDamaged) || errors.As(err, &failed) && failed.Op == "read"
 }
 
 // wireTrace hands at most o.Limit messages to emit, newest first, and tells
