@@ -43,9 +43,9 @@ type Config struct {
 	Source list `env:"SOURCE" envDefault:"syslog-*" want:"index patterns, comma separated"`
 	// Target is the alias that is written and read.
 	Target string `env:"TARGET" envDefault:"postfix-messages"`
-	// State is the index of the cursor and the lease.
+	// State is the index of the cursors.
 	State string `env:"STATE" envDefault:"postweave-state"`
-	// Horizon is how far back a message's other lines are looked for, counted
+	// Horizon is how far back a first run reads, counted
 	// from the lines' own times. Postfix's queue life is 5 days.
 	Horizon time.Duration `env:"HORIZON" envDefault:"144h" want:"a duration such as 144h or 6d"`
 	// Fields is the name of a field profile, or the path of a file that names each field.

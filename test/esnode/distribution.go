@@ -26,7 +26,8 @@ const (
 	manifest = "postweave.files"
 )
 
-var errNoMaven = errors.New("Elasticsearch " + Version + " is not in the local Maven repository and there is no mvn on the path to fetch it with: " + //nolint:staticcheck // a proper name
+// ErrNoMaven is returned by Start where Elasticsearch has to be fetched and there is no Maven for it.
+var ErrNoMaven = errors.New("Elasticsearch " + Version + " is not in the local Maven repository and there is no mvn on the path to fetch it with: " + //nolint:staticcheck // a proper name
 	"install Maven (Debian: apt-get install maven), or name a running Elasticsearch in " + urlVariable)
 
 // distribution returns the folder with the unpacked distribution, unpacking and
@@ -95,7 +96,7 @@ func fetched(ctx context.Context, log io.Writer) (string, error) {
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", errNoMaven
+		return "", ErrNoMaven
 	}
 	fmt.Fprintf(log, "fetching %s through Maven, about 100 MB\n", artifact)
 	// dependency:get without a version is the plugin that this Maven brings; the artifact is pinned by its sum.

@@ -14,7 +14,8 @@ import (
 // oldestJava is the oldest release that Elasticsearch 8 runs on.
 const oldestJava = 17
 
-var errNoJava = errors.New("no JDK " + strconv.Itoa(oldestJava) + " or newer found in ES_JAVA_HOME, JAVA_HOME or on the path: " +
+// ErrNoJava is returned by Start where there is no JDK to run Elasticsearch with.
+var ErrNoJava = errors.New("no JDK " + strconv.Itoa(oldestJava) + " or newer found in ES_JAVA_HOME, JAVA_HOME or on the path: " +
 	"install one (Debian: apt-get install openjdk-17-jdk-headless), or name a running Elasticsearch in " + urlVariable)
 
 // javaHome finds a JDK that is new enough. The distribution brings none of its own.
@@ -40,7 +41,7 @@ func javaHome(ctx context.Context) (string, error) {
 		}
 		tooOld = fmt.Sprintf(" (%s is Java %d)", home, release)
 	}
-	return "", fmt.Errorf("%w%s", errNoJava, tooOld)
+	return "", fmt.Errorf("%w%s", ErrNoJava, tooOld)
 }
 
 var javaVersion = regexp.MustCompile(`version "(\d+)`)

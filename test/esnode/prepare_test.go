@@ -15,7 +15,7 @@ func TestNoJDK(t *testing.T) {
 	t.Setenv("JAVA_HOME", "")
 	t.Setenv("ES_JAVA_HOME", "")
 	_, err := javaHome(t.Context())
-	if !errors.Is(err, errNoJava) || !strings.Contains(err.Error(), urlVariable) {
+	if !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), urlVariable) {
 		t.Errorf("error %v, want one that names the JDK and %s", err, urlVariable)
 	}
 }
@@ -27,7 +27,7 @@ func TestOldJDK(t *testing.T) {
 	t.Setenv("ES_JAVA_HOME", "")
 	t.Setenv("JAVA_HOME", home)
 	_, err := javaHome(t.Context())
-	if !errors.Is(err, errNoJava) || !strings.Contains(err.Error(), "Java 11") {
+	if !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), "Java 11") {
 		t.Errorf("error %v, want one that names the Java that is there", err)
 	}
 }
@@ -36,7 +36,7 @@ func TestNoMaven(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
 	_, err := fetched(t.Context(), io.Discard)
-	if !errors.Is(err, errNoMaven) || !strings.Contains(err.Error(), urlVariable) {
+	if !errors.Is(err, ErrNoMaven) || !strings.Contains(err.Error(), urlVariable) {
 		t.Errorf("error %v, want one that names Maven and %s", err, urlVariable)
 	}
 }

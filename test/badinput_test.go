@@ -1,0 +1,485 @@
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Each case of this file is a refusal: the exit code says of which kind, the
+// message says what, where and what to do, nothing of a mail is repeated, and
+// nothing on the node is changed. What needs no node is in the scripts of
+// cmd/postweave.
+
+const (
+	badID     = "3A9C96093D"
+	badPerson = "carol@secret.example" // in every line, in no message
+)
+
+// badWork is what reads and writes. The backfill's range begins where the lines
+// are, so that no earlier slice is done and noted.
+var badWork = [][]string{{"run"}, {"backfill", "--from", "2026-11-20T10:00:00Z", "--to", "2026-11-20T11:00:00Z"}}
+
+// badRefusal is what a command that is refused has to show.
+type badRefusal struct {
+	code  int
+	words []string // in the message
+}
+
+// badSite is a site with the lines of one message.
+func badSite(t *testing.T) *site {
+	t.Helper()
+	s := newSite(t)
+	s.badLine("2026.11.20", "postfix/smtpd", badID+": client=mail."+badPerson[6:]+"[192.0.2.7]")
+	s.badLine("2026.11.20", "postfix/qmgr", badID+": from=<"+badPerson+">, size=5493, nrcpt=1 (queue active)")
+	return s
+}
+
+// badLine indexes one line, as Logstash does.
+func (s *site) badLine(day, program, text string) {
+	s.t.Helper()
+	s.badDocument(day, map[string]any{
+		"@timestamp": "2026-11-20T10:00:00.000Z", "syslog_hostname": "mx1", "syslog_program": program, "syslog_pid": "7",
+		"syslog_message": text, "postfix_queueid": badID,
+	})
+}
+
+func (s *site) badDocument(day string, doc map[string]any) {
+	s.t.Helper()
+	s.es(http.MethodPost, "/"+s.source+day+"/_doc", doc, nil)
+}
+
+// refused runs commands that have to be refused alike, and compares the node
+// before and after.
+func (s *site) refused(want badRefusal, commands ...[]string) {
+	s.t.Helper()
+	if len(commands) == 0 {
+		commands = badWork
+	}
+	before := s.badSnapshot()
+	for _, args := range commands {
+		o := s.badCall(args...)
+		s.badMessage(want, args, o)
+		after := s.badSnapshot()
+		for i := range max(len(before), len(after)) {
+			if i >= len(before) || i >= len(after) || before[i] != after[i] {
+				s.t.Errorf("postweave %q wrote on its way to a refusal\nbefore %.1000s\nafter  %.1000s", args, before[min(i, len(before)):], after[min(i, len(after)):])
+				break
+			}
+		}
+	}
+}
+
+// badCall runs a command that soon gives up. A flag among args comes before that.
+func (s *site) badCall(args ...string) outcome {
+	s.t.Helper()
+	return s.call(append([]string{args[0], "--retry-budget", "1s", "--log-format", "text"}, args[1:]...)...)
+}
+
+func (s *site) badMessage(want badRefusal, args []string, o outcome) {
+	s.t.Helper()
+	if o.code != want.code {
+		s.t.Errorf("postweave %q: exit %d, want %d\n%s%s", args, o.code, want.code, o.stdout, o.stderr)
+	}
+	message := o.stderr[strings.LastIndex(strings.TrimRight(o.stderr, "\n"), "\n")+1:]
+	for _, word := range want.words {
+		if !strings.Contains(message, word) {
+			s.t.Errorf("postweave %q: %q is not in its message\n%s", args, word, o.stderr)
+		}
+	}
+	for _, private := range []string{"carol", "secret"} {
+		if strings.Contains(o.stdout+o.stderr, private) {
+			s.t.Errorf("postweave %q repeats what stands in a mail\n%s%s", args, o.stdout, o.stderr)
+		}
+	}
+}
+
+// badSnapshot is all that the node holds of a site, down to the revisions of
+// documents.
+func (s *site) badSnapshot() []string {
+	s.t.Helper()
+	mine := strings.TrimSuffix(s.target, "messages")
+	var all []string
+	for _, path := range []string{
+		"/_cat/indices/" + mine + "*?format=json&h=index,uuid,status&s=index&expand_wildcards=all",
+		"/" + mine + "*/_mapping?expand_wildcards=all",
+		"/" + mine + "*/_alias?expand_wildcards=all",
+	} {
+		var answer any // decoded and encoded again: its keys are sorted
+		s.es(http.MethodGet, path, nil, &answer)
+		text, err := json.Marshal(answer)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, string(text))
+	}
+	var found struct {
+		Hits struct{ Hits []json.RawMessage }
+	}
+	s.es(http.MethodPost, "/"+mine+"*/_refresh", nil, nil)
+	s.es(http.MethodPost, "/"+mine+"*/_search", map[string]any{"size": 1000, "seq_no_primary_term": true}, &found)
+	var docs []string
+	for _, hit := range found.Hits.Hits {
+		docs = append(docs, string(hit))
+	}
+	slices.Sort(docs)
+	return append(all, docs...)
+}
+
+func TestBadSource(t *testing.T) {
+	t.Run("no index matches", func(t *testing.T) {
+		s := badSite(t)
+		s.refused(badRefusal{1, []string{"no index matches it-no-such-*", "POSTWEAVE_SOURCE"}},
+			[]string{"run", "--source", "it-no-such-*"}, []string{"backfill", "--days", "1", "--source", "it-no-such-*"})
+		s.refused(badRefusal{1, []string{"it-no-such", "POSTWEAVE_SOURCE"}}, []string{"run", "--source", "it-no-such"})
+	})
+	t.Run("an index without the fields", func(t *testing.T) {
+		s := badSite(t) // whose good index must not be merged either
+		s.badDocument("odd", map[string]any{"@timestamp": "2026-11-20T10:00:00.000Z", "line": "from=<" + badPerson + ">"})
+		s.refused(badRefusal{5, []string{s.source + "odd", "fields of a syslog line", "POSTWEAVE_FIELDS", "POSTWEAVE_SOURCE"}})
+	})
+	t.Run("a profile that does not fit", func(t *testing.T) {
+		s := badSite(t)
+		s.refused(badRefusal{5, []string{s.source, "POSTWEAVE_FIELDS"}}, []string{"run", "--fields", "logstash"})
+	})
+	t.Run("a young index is closed", func(t *testing.T) {
+		s := badSite(t)
+		s.badLine("2026.11.21", "postfix/qmgr", badID+": removed")
+		s.es(http.MethodPost, "/"+s.source+"2026.11.21/_close", nil, nil)
+		s.refused(badRefusal{5, []string{s.source + "2026.11.21", "closed", "open it, or leave it out of POSTWEAVE_SOURCE"}})
+	})
+}
+
+func TestBadTarget(t *testing.T) {
+	working, all := badWork, append(slices.Clone(badWork), []string{"setup"})
+	const setup = "run `postweave setup`"
+	for name, c := range map[string]struct {
+		spoil func(*site)
+		want  func(*site) badRefusal
+		on    [][]string
+	}{
+		"the template is missing": {
+			func(s *site) { s.es(http.MethodDelete, "/_index_template/"+s.target, nil, nil) },
+			func(s *site) badRefusal {
+				return badRefusal{1, []string{s.target, "no index template", setup}}
+			}, working,
+		},
+		"the alias and its index are missing": {
+			func(s *site) { s.es(http.MethodDelete, "/"+s.target+"-000001", nil, nil) },
+			func(s *site) badRefusal { return badRefusal{1, []string{s.target, "no such alias", setup}} }, working,
+		},
+		"the alias is missing": {
+			func(s *site) { s.es(http.MethodDelete, "/"+s.target+"-000001/_alias/"+s.target, nil, nil) },
+			func(s *site) badRefusal {
+				return badRefusal{1, []string{s.target + "-000001", "the alias " + s.target + " does not", "add the alias"}}
+			}, all,
+		},
+		"the state is missing": {
+			func(s *site) { s.es(http.MethodDelete, "/"+s.state, nil, nil) },
+			func(s *site) badRefusal { return badRefusal{1, []string{s.state, "no such index", setup}} }, working,
+		},
+		"an index has the alias's name": {
+			func(s *site) {
+				s.es(http.MethodDelete, "/"+s.target+"-000001", nil, nil)
+				s.es(http.MethodPut, "/"+s.target, map[string]any{}, nil)
+			},
+			func(s *site) badRefusal {
+				return badRefusal{1, []string{s.target, "it is an index", "choose another POSTWEAVE_TARGET"}}
+			}, all,
+		},
+		"the alias is somebody else's": {
+			func(s *site) {
+				s.es(http.MethodDelete, "/"+s.target+"-000001", nil, nil)
+				s.es(http.MethodPut, "/"+s.target+"-other", map[string]any{"aliases": map[string]any{s.target: map[string]any{}}}, nil)
+			},
+			func(s *site) badRefusal {
+				return badRefusal{1, []string{s.target + "-other", "not one of postweave", "choose another POSTWEAVE_TARGET"}}
+			}, all,
+		},
+		"the index is of a newer schema": {
+			func(s *site) { s.badSchema(s.target + "-000001") },
+			func(s *site) badRefusal {
+				return badRefusal{8, []string{s.target + "-000001", "schema 99", "use the newer postweave"}}
+			}, all,
+		},
+		"the state is of a newer schema": {
+			func(s *site) { s.badSchema(s.state) },
+			func(s *site) badRefusal {
+				return badRefusal{8, []string{s.state, "schema 99", "use the newer postweave"}}
+			}, all,
+		},
+		"the disk is full": {
+			func(s *site) { s.badBlock("read_only_allow_delete") },
+			func(s *site) badRefusal {
+				return badRefusal{7, []string{s.target, "cluster_block_exception", "free space"}}
+			}, working,
+		},
+		"the index is write-blocked": {
+			func(s *site) { s.badBlock("write") },
+			func(s *site) badRefusal {
+				return badRefusal{7, []string{s.target, "cluster_block_exception", "remove the block"}}
+			}, working,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := badSite(t)
+			c.spoil(s)
+			want := c.want(s)
+			s.refused(want, c.on...)
+			if slices.Contains(want.words, setup) { // the advice is good
+				s.must("setup")
+				if r := s.run(); r.Created != 1 {
+					t.Errorf("the run after it: %+v", r)
+				}
+			}
+		})
+	}
+}
+
+// badSchema pretends that a later postweave has been here.
+func (s *site) badSchema(index string) {
+	s.es(http.MethodPut, "/"+index+"/_mapping", map[string]any{"_meta": map[string]any{"product": "postweave", "schema": 99}}, nil)
+}
+
+// badBlock sets a block on the target and takes it away after the test.
+func (s *site) badBlock(kind string) {
+	set := func(on any) {
+		s.es(http.MethodPut, "/"+s.target+"-000001/_settings", map[string]any{"index.blocks." + kind: on}, nil)
+	}
+	set(true)
+	s.t.Cleanup(func() {
+		// Not through s.es, whose context has ended by now.
+		body := strings.NewReader(`{"index.blocks.` + kind + `":null}`)
+		req, err := http.NewRequest(http.MethodPut, s.node+"/"+s.target+"-000001/_settings", body)
+		if err != nil {
+			s.t.Error(err)
+			return
+		}
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			s.t.Error(err)
+			return
+		}
+		res.Body.Close()
+	})
+}
+
+// A block does not go away by waiting: the command ends long before a budget
+// that is meant for outages.
+func TestBadBlockEndsTheRunAtOnce(t *testing.T) {
+	s := badSite(t)
+	s.badBlock("read_only_allow_delete")
+	begin := time.Now()
+	s.refused(badRefusal{7, []string{"429 cluster_block_exception"}}, []string{"run", "--retry-budget", "90s"})
+	if took := time.Since(begin); took > 45*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// A document that a later postweave wrote is left as it is.
+func TestBadDocumentOfANewerSchema(t *testing.T) {
+	s := badSite(t)
+	s.run()
+	docs := s.documents()
+	newer := bytes.Replace(docs[0].Source, []byte(`"schema":1}`), []byte(`"schema":99}`), 1)
+	if bytes.Equal(newer, docs[0].Source) {
+		t.Fatalf("the schema is not where it was: %s", docs[0].Source)
+	}
+	s.es(http.MethodPut, "/"+s.target+"/_doc/"+docs[0].ID+"?refresh=true", json.RawMessage(newer), nil)
+	s.badLine("2026.11.20", "postfix/qmgr", badID+": removed")
+	s.refused(badRefusal{8, []string{"newer postweave"}})
+}
+
+// badAnswers stands between the command and the node and changes answers whose
+// method and path pass, on their way back.
+func (s *site) badAnswers(passes func(method, path string) bool, change func(answer map[string]any)) *site {
+	s.t.Helper()
+	node, err := url.Parse(s.node)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(node) },
+		ModifyResponse: func(res *http.Response) error {
+			if !passes(res.Request.Method, res.Request.URL.Path) {
+				return nil
+			}
+			decoder := json.NewDecoder(res.Body)
+			decoder.UseNumber()
+			var answer map[string]any
+			if err := decoder.Decode(&answer); err != nil {
+				return err
+			}
+			change(answer)
+			body, err := json.Marshal(answer)
+			if err != nil {
+				return err
+			}
+			res.Body = io.NopCloser(bytes.NewReader(body))
+			res.ContentLength = int64(len(body))
+			res.Header.Set("Content-Length", fmt.Sprint(len(body)))
+			return nil
+		},
+	}
+	server := httptest.NewServer(proxy)
+	s.t.Cleanup(server.Close)
+	return s.through(server.URL)
+}
+
+// A search that lost a shard answers 200 with what is left. So do a refresh,
+// the statistics and the look at the fields.
+func TestBadAnswersOfTheSource(t *testing.T) {
+	s := badSite(t)
+	failed := func(a map[string]any) {
+		a["_shards"] = map[string]any{"total": 2, "successful": 1, "failed": 1, "failures": []any{
+			map[string]any{"shard": 0, "reason": map[string]any{"type": "query_shard_exception", "reason": "failed on " + badPerson}},
+		}}
+	}
+	inTime := func(method, path string) bool { return method == http.MethodPost && path == "/_search" }
+	onSource := func(end string) func(string, string) bool {
+		return func(_, path string) bool { return strings.Contains(path, s.source) && strings.HasSuffix(path, end) }
+	}
+	for name, c := range map[string]struct {
+		passes func(method, path string) bool
+		change func(map[string]any)
+		words  []string
+	}{
+		"a search fails on a shard":      {inTime, failed, []string{"failed on a shard", "not whole", "cluster's health"}},
+		"a search times out on a shard":  {inTime, func(a map[string]any) { a["timed_out"] = true }, []string{"timed out on a shard", "not whole"}},
+		"a search ends early":            {inTime, func(a map[string]any) { a["terminated_early"] = true }, []string{"ended early", "not whole"}},
+		"a remote cluster is left out":   {inTime, func(a map[string]any) { a["_clusters"] = map[string]any{"total": 2, "successful": 1, "skipped": 1} }, []string{"remote cluster was skipped"}},
+		"a shard is not refreshed":       {onSource("/_refresh"), failed, []string{"refresh", "a shard could not be refreshed"}},
+		"a shard is not in the snapshot": {onSource("/_pit"), failed, []string{"open point in time", "not all shards"}},
+		"a shard tells no checkpoint":    {onSource("/_stats/docs"), failed, []string{"checkpoints", "a shard did not answer"}},
+		"an index tells no fields": {onSource("/_field_caps"), func(a map[string]any) {
+			a["failures"] = []any{map[string]any{"indices": []string{s.source + "2026.11.20"}, "failure": map[string]any{"reason": badPerson}}}
+		}, []string{"fields", "did not answer"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := *s
+			s.t = t
+			s.badAnswers(c.passes, c.change).refused(badRefusal{5, c.words})
+		})
+	}
+	// Nothing of all that is left behind: the first clean run does it all.
+	if r := s.run(); r.Created != 1 || r.Lines != 2 {
+		t.Errorf("the run after it: %+v", r)
+	}
+}
+
+// The same of the target is no fault of the source.
+func TestBadAnswersOfTheTarget(t *testing.T) {
+	s := badSite(t)
+	failed := func(a map[string]any) { a["_shards"] = map[string]any{"total": 1, "successful": 0, "failed": 1} }
+	through := func(end string) *site {
+		return s.badAnswers(func(_, path string) bool { return path == "/"+s.target+end }, failed)
+	}
+	through("/_search").refused(badRefusal{3, []string{"find documents", "failed on a shard"}})
+	// The target is refreshed after the write, to see whether others wrote too.
+	// Without an answer to that the document is there, and not confirmed.
+	before := s.cursor()
+	s.badMessage(badRefusal{3, []string{"refresh", s.target, "a shard could not be refreshed"}}, []string{"run"}, through("/_refresh").badCall("run"))
+	if after := s.cursor(); after != before {
+		t.Errorf("the cursor moved past what is not confirmed\nbefore %s\nafter  %s", before, after)
+	}
+	if r := s.run(); r.Unchanged != 1 || r.Documents != 1 {
+		t.Errorf("the run after it: %+v", r)
+	}
+}
+
+// What a bulk request did is believed item by item only. Here the node does
+// what it is asked to, or does nothing, and the answer tells otherwise.
+func TestBadAnswersToWrites(t *testing.T) {
+	item := func(status int, kind string) func(map[string]any) {
+		return func(a map[string]any) {
+			for _, i := range a["items"].([]any) {
+				for action := range i.(map[string]any) {
+					i.(map[string]any)[action] = map[string]any{"status": status, "error": map[string]any{"type": kind, "reason": "failed to parse field of " + badPerson}}
+				}
+			}
+			a["errors"] = true
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(map[string]any)
+		want   badRefusal
+	}{
+		"fewer items than documents": {
+			func(a map[string]any) { a["items"] = a["items"].([]any)[1:] },
+			badRefusal{3, []string{"write documents", "0 outcomes for 1 documents", "proxy"}},
+		},
+		"no items at all": {func(a map[string]any) { delete(a, "items") }, badRefusal{3, []string{"0 outcomes for 1 documents"}}},
+		"items of other actions": {
+			func(a map[string]any) { a["items"] = []any{map[string]any{"delete": map[string]any{"status": 200}}} },
+			badRefusal{3, []string{"not in the order of the documents"}},
+		},
+		"an item without room":       {item(429, "es_rejected_execution_exception"), badRefusal{3, []string{"lack of room"}}},
+		"an item without privilege":  {item(403, "security_exception"), badRefusal{4, []string{"security_exception", "may not write the target", "README"}}},
+		"an item on a full disk":     {item(429, "cluster_block_exception"), badRefusal{7, []string{"cluster_block_exception", "free space"}}},
+		"an item without its target": {item(404, "index_not_found_exception"), badRefusal{1, []string{"index_not_found_exception", "the target is missing: run `postweave setup`"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := badSite(t)
+			cursor := s.cursor()
+			through := s.badAnswers(func(_, path string) bool { return strings.HasSuffix(path, "/_bulk") }, c.change)
+			o := through.badCall("run")
+			s.badMessage(c.want, []string{"run"}, o)
+			if after := s.cursor(); after != cursor {
+				t.Errorf("the cursor moved past what is not confirmed\nbefore %s\nafter  %s", cursor, after)
+			}
+			// The node did write. The next run finds that, and ends in what is right.
+			if r := s.run(); r.Unchanged != 1 || r.Documents != 1 {
+				t.Errorf("the run after it: %+v", r)
+			}
+		})
+	}
+}
+
+// A document that the target refuses is kept as a stub: the cursor moves, and
+// the exit code tells.
+func TestBadDocumentIsQuarantined(t *testing.T) {
+	s := badSite(t)
+	node, err := url.Parse(s.node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(node)
+	refused := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refused || !strings.HasSuffix(r.URL.Path, "/_bulk") {
+			forward.ServeHTTP(w, r)
+			return
+		}
+		refused = true
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"errors":true,"items":[{"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"failed to parse %s"}}}]}`, badPerson)
+	}))
+	t.Cleanup(server.Close)
+	before := s.cursor()
+	s.badMessage(badRefusal{6, []string{"refused by the target", "kept as stubs", "warnings: quarantined"}}, []string{"run"}, s.through(server.URL).badCall("run"))
+	if s.cursor() == before {
+		t.Error("the cursor did not move: the document would be refused for ever")
+	}
+	if docs := s.documents(); len(docs) != 1 || !bytes.Contains(docs[0].Source, []byte(badID)) || !bytes.Contains(docs[0].Source, []byte("quarantined")) {
+		t.Errorf("the stub cannot be found: %s", sources(docs))
+	}
+	// With the next line it is tried again.
+	s.badLine("2026.11.20", "postfix/qmgr", badID+": removed")
+	if r := s.run(); r.Updated != 1 || r.Quarantined != 0 {
+		t.Errorf("the run after it: %+v", r)
+	}
+	if docs := s.documents(); len(docs) != 1 || bytes.Contains(docs[0].Source, []byte("quarantined")) || !bytes.Contains(docs[0].Source, []byte(`"lines":3`)) {
+		t.Errorf("not healed: %s", sources(docs))
+	}
+}
