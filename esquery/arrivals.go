@@ -134,10 +134,28 @@ func (s *Source) openIndices(ctx context.Context, indices []sourceIndex) ([]sour
 	return open, nil
 }
 
-// newest returns the time stamp of the youngest line.
+// newest returns the time stamp of the youngest line, the zero time where there
+// is none. It refreshes, since the youngest lines are those that a search has not seen yet.
 func (s *Source) newest(ctx context.Context, indices []sourceIndex) (time.Time, error) {
+	var newest time.Time
+	for some := range slices.Chunk(names(indices), 50) { // the names are part of the URL
+		t, err := s.newestOf(ctx, some)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if t.After(newest) {
+			newest = t
+		}
+	}
+	return newest, nil
+}
+
+func (s *Source) newestOf(ctx context.Context, indices []string) (time.Time, error) {
+	if err := s.client.refresh(ctx, indexPath(indices), ClassSource); err != nil {
+		return time.Time{}, err
+	}
 	a, err := s.client.search(ctx, Request{
-		Op: "look for the newest line", Method: http.MethodPost, Path: "/" + indexPath(names(indices)) + "/_search",
+		Op: "look for the newest line", Method: http.MethodPost, Path: "/" + indexPath(indices) + "/_search",
 		Query: url.Values{"allow_partial_search_results": {"false"}}, Idempotent: true, Source: true,
 		Body: object{"size": 0, "track_total_hits": false, "aggs": object{"newest": object{"max": object{"field": s.tried[0].Time[0]}}}}.json(),
 	})
@@ -243,10 +261,8 @@ func (a *Arrivals) readDue(ctx context.Context, due []dueIndex, take func(contex
 		list[i] = x.name
 	}
 	// What lies at or below a checkpoint is not yet visible to a search by itself.
-	for group := range slices.Chunk(list, 50) {
-		if err := a.client.refresh(ctx, indexPath(group), ClassSource); err != nil {
-			return err
-		}
+	if err := a.refreshAll(ctx, list); err != nil {
+		return err
 	}
 	shapes, err := a.client.resolve(ctx, list, a.tried)
 	if err != nil {
@@ -256,17 +272,18 @@ func (a *Arrivals) readDue(ctx context.Context, due []dueIndex, take func(contex
 	if err != nil || len(due) == 0 {
 		return err
 	}
-	list = list[:0]
-	for _, x := range due {
-		list = append(list, x.name)
-	}
-	p, err := a.client.openPIT(ctx, list)
-	if err != nil {
-		return err
-	}
-	defer p.close(ctx)
 	for i := range due {
-		if err := a.readIndex(ctx, p, &due[i], shapes[due[i].name], take); err != nil {
+		if err := a.readIndex(ctx, &due[i], shapes[due[i].name], take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refreshAll makes what was indexed searchable.
+func (s *Source) refreshAll(ctx context.Context, indices []string) error {
+	for some := range slices.Chunk(indices, 50) { // the names are part of the URL
+		if err := s.client.refresh(ctx, indexPath(some), ClassSource); err != nil {
 			return err
 		}
 	}
@@ -323,7 +340,15 @@ const firstWidth = 50_000
 
 // readIndex goes through one index slice by slice. The next slice is read while
 // the one before it is merged and written.
-func (a *Arrivals) readIndex(ctx context.Context, p *pit, x *dueIndex, f *fields, take func(context.Context, *message.Batch) error) error {
+//
+// Each index has a point in time of its own: an aggregation is made on every shard of the point in time, whatever the query
+// leaves out, and fails on an index where the field is of a type that it cannot use.
+func (a *Arrivals) readIndex(ctx context.Context, x *dueIndex, f *fields, take func(context.Context, *message.Batch) error) error {
+	p, err := a.client.openPIT(ctx, []string{x.name})
+	if err != nil {
+		return err
+	}
+	defer p.close(ctx)
 	first := a.firstTo(x)
 	return ahead(ctx, func(ctx context.Context, give func(arrived) error) error {
 		width := int64(firstWidth)

@@ -20,6 +20,8 @@ import (
 const (
 	bulkBytes = 5 << 20
 	bulkItems = 1000
+
+	actionSize = 120 // at most, of an action's own line
 )
 
 // Write carries out the changes, each on its condition. It believes only what
@@ -90,6 +92,11 @@ func pauseBulk(ctx context.Context, attempt int) error {
 // the one change that is to blame stands alone.
 func (d *Documents) send(ctx context.Context, changes []message.Change, left []int, outcomes []message.Outcome) (again []int, err error) {
 	var body bytes.Buffer
+	size := 0
+	for _, i := range left {
+		size += len(changes[i].Source) + actionSize
+	}
+	body.Grow(size)
 	for _, i := range left {
 		writeAction(&body, &changes[i])
 	}

@@ -115,6 +115,7 @@ type Client struct {
 	retryBudget    time.Duration
 	requestTimeout time.Duration
 	compress       bool
+	local          bool // all addresses are of this machine
 	injected       bool
 
 	// known is set once Elasticsearch has answered.
@@ -131,6 +132,10 @@ type Request struct {
 	ContentType string     // of Body: "application/json" (if empty) or "application/x-ndjson"
 	Idempotent  bool       // doing it twice is as good as once; GET and HEAD always are
 	OK          []int      // statuses that are no error besides 2xx, such as 404
+
+	// Expect is how large the answer is likely to be, in bytes, where that is known
+	// from the one before. It saves growing; nothing depends on it.
+	Expect int
 
 	// Source marks requests that read the raw lines. A missing shard or a
 	// refused request is then an incomplete source (ClassSource).
@@ -187,6 +192,7 @@ func connect(cfg Config) (*Client, error) {
 		requestTimeout: orDefault(cfg.RequestTimeout, defaultRequestTimeout),
 		// On loopback gzip costs both sides more than the bytes it saves.
 		compress: !local,
+		local:    local,
 		injected: cfg.Transport != nil,
 	}
 	if c.log == nil {
@@ -338,7 +344,7 @@ func (c *Client) attempt(ctx context.Context, timeout time.Duration, req Request
 	address := hr.URL.Scheme + "://" + hr.URL.Host
 	var answer *Response
 	if err == nil {
-		answer, err = readAnswer(res)
+		answer, err = readAnswer(res, req.Expect)
 	}
 	if errors.Is(err, errAnswerTooLarge) {
 		return nil, &Error{Class: ClassUnavailable, Op: req.Op, Address: address, Err: err}
@@ -375,11 +381,13 @@ func contentType(plain string) string {
 
 var errAnswerTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
 
-func readAnswer(res *http.Response) (*Response, error) {
+func readAnswer(res *http.Response, expect int) (*Response, error) {
 	defer res.Body.Close()
 	var body bytes.Buffer
 	if n := res.ContentLength; n > 0 && n <= maxAnswer {
 		body.Grow(int(n) + bytes.MinRead)
+	} else if expect > 0 { // large answers come in chunks of unknown number
+		body.Grow(min(expect+expect/16, maxAnswer) + bytes.MinRead)
 	}
 	n, err := body.ReadFrom(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {

@@ -77,10 +77,12 @@ func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Bat
 	return nil
 }
 
-// group is the indices that are read alike.
+// group is the indices that are read alike, with a point in time of their own:
+// see Arrivals.readIndex.
 type group struct {
 	indices []string
 	fields  *fields
+	pit     *pit
 }
 
 // groups sorts the source's indices by how they are read.
@@ -94,10 +96,8 @@ func (d *Days) groups(ctx context.Context) ([]group, error) {
 		return nil, err
 	}
 	list := names(open)
-	for some := range slices.Chunk(list, 50) {
-		if err := d.client.refresh(ctx, indexPath(some), ClassSource); err != nil {
-			return nil, err
-		}
+	if err := d.refreshAll(ctx, list); err != nil {
+		return nil, err
 	}
 	shapes, err := d.client.resolve(ctx, list, d.tried)
 	if err != nil {
@@ -140,15 +140,14 @@ type span struct {
 }
 
 func (d *Days) read(ctx context.Context, groups []group, position daysPosition, take func(context.Context, *message.Batch) error) error {
-	var all []string
-	for _, g := range groups {
-		all = append(all, g.indices...)
+	for i := range groups {
+		p, err := d.client.openPIT(ctx, groups[i].indices)
+		if err != nil {
+			return err
+		}
+		defer p.close(ctx)
+		groups[i].pit = p
 	}
-	p, err := d.client.openPIT(ctx, all)
-	if err != nil {
-		return err
-	}
-	defer p.close(ctx)
 	return ahead(ctx, func(ctx context.Context, give func(span) error) error {
 		width := firstSpan
 		for begin := position.Done; begin.Before(d.to); {
@@ -156,7 +155,7 @@ func (d *Days) read(ctx context.Context, groups []group, position daysPosition, 
 			if end.After(d.to) {
 				end = d.to
 			}
-			b, err := d.readSpan(ctx, p, groups, begin, end)
+			b, err := d.readSpan(ctx, groups, begin, end)
 			if errors.Is(err, errTooWide) && end.Sub(begin) > time.Millisecond {
 				width = max(time.Millisecond, (end.Sub(begin) / 2).Truncate(time.Millisecond))
 				continue
@@ -196,10 +195,10 @@ func (d *Days) read(ctx context.Context, groups []group, position daysPosition, 
 }
 
 // readSpan reads all groups' lines of a slice of time.
-func (d *Days) readSpan(ctx context.Context, p *pit, groups []group, begin, end time.Time) (*message.Batch, error) {
+func (d *Days) readSpan(ctx context.Context, groups []group, begin, end time.Time) (*message.Batch, error) {
 	all := &message.Batch{}
 	for _, g := range groups {
-		s := slice{source: d.Source, pit: p, indices: g.indices, fields: g.fields, ranges: []object{{"range": object{g.fields.time: object{
+		s := slice{source: d.Source, pit: g.pit, indices: g.indices, fields: g.fields, ranges: []object{{"range": object{g.fields.time: object{
 			"gte": begin.Format(time.RFC3339Nano), "lt": end.Format(time.RFC3339Nano), "format": "strict_date_optional_time",
 		}}}}}
 		b, err := s.read(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/postweave/postweave/worker/message"
 )
@@ -15,6 +16,9 @@ import (
 type Documents struct {
 	client *Client
 	alias  string
+
+	// sharded is set once a search was answered by more than one shard.
+	sharded atomic.Bool
 }
 
 // Documents returns the target behind an alias that [Client.Setup] has made.
@@ -28,32 +32,51 @@ const maxHits = 10_000
 
 // Find returns all documents of the keys, with their JSON.
 func (d *Documents) Find(ctx context.Context, keys []message.Key) ([]message.Stored, error) {
-	return d.find(ctx, keys, true)
+	return d.find(ctx, keys, whole)
 }
 
 // Revisions returns the keys' documents without their JSON.
+//
+// While the target is a single shard their IDs are left out too. A revision
+// there belongs to one document only, and IDs are expensive: they lie with the documents, so that to fetch
+// one is to decompress those around it. Asking for the revisions of 2,000 keys took 600 ms with and 10 ms without.
 func (d *Documents) Revisions(ctx context.Context, keys []message.Key) ([]message.Stored, error) {
-	return d.find(ctx, keys, false)
+	if !d.sharded.Load() {
+		found, err := d.find(ctx, keys, revisions)
+		if err != nil || !d.sharded.Load() {
+			return found, err
+		}
+	}
+	return d.find(ctx, keys, named)
 }
 
-func (d *Documents) find(ctx context.Context, keys []message.Key, withSource bool) ([]message.Stored, error) {
+// extent is how much of a document a search returns.
+type extent int
+
+const (
+	revisions extent = iota // key and revision
+	named                   // the ID too
+	whole                   // and the JSON
+)
+
+func (d *Documents) find(ctx context.Context, keys []message.Key, e extent) ([]message.Stored, error) {
 	var out []message.Stored
 	size := findAtOnce
-	if !withSource {
+	if e != whole {
 		size *= 4
 	}
 	for len(keys) > 0 {
 		chunk := keys[:min(size, len(keys))]
-		found, whole, err := d.search(ctx, chunk, withSource)
+		found, all, err := d.search(ctx, chunk, e)
 		switch {
 		case err != nil:
 			return nil, err
-		case !whole && len(chunk) == 1:
+		case !all && len(chunk) == 1:
 			return nil, &Error{
 				Class: ClassSetup, Op: "find a queue id's documents", Index: d.alias,
 				Err: errors.New("one queue id has more than 10,000 documents"), Hint: "the host names of the source do not tell servers apart",
 			}
-		case !whole:
+		case !all:
 			size = max(1, len(chunk)/2)
 			continue
 		}
@@ -63,9 +86,9 @@ func (d *Documents) find(ctx context.Context, keys []message.Key, withSource boo
 	return out, nil
 }
 
-// search asks for the documents of some keys. whole is false where there were
+// search asks for the documents of some keys. all is false where there were
 // more than one answer holds.
-func (d *Documents) search(ctx context.Context, keys []message.Key, withSource bool) (found []message.Stored, whole bool, err error) {
+func (d *Documents) search(ctx context.Context, keys []message.Key, e extent) (found []message.Stored, all bool, err error) {
 	wanted := make(map[message.Key]bool, len(keys))
 	ids := make([]string, 0, len(keys))
 	for _, k := range keys {
@@ -78,24 +101,31 @@ func (d *Documents) search(ctx context.Context, keys []message.Key, withSource b
 		"seq_no_primary_term": true,
 		"sort":                []string{"_doc"},
 		"query":               object{"bool": object{"filter": []object{{"terms": object{"queue_id": ids}}}}},
-		"_source":             withSource,
+		"_source":             e == whole,
 		"docvalue_fields":     []string{"host.name", "queue_id"},
 	}
-	hits, total, err := d.client.hits(ctx, Request{
+	if e == revisions {
+		delete(body, "_source")
+		body["stored_fields"] = "_none_"
+	}
+	a, err := d.client.search(ctx, Request{
 		Op: "find documents by queue id", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_search",
 		Query: url.Values{"allow_partial_search_results": {"false"}}, Body: body.json(), Idempotent: true,
 	})
 	if err != nil {
 		return nil, false, err
 	}
-	for i := range hits {
-		h := &hits[i]
+	if a.Shards.Total != 1 {
+		d.sharded.Store(true)
+	}
+	for i := range a.Hits.Hits {
+		h := &a.Hits.Hits[i]
 		key := message.Key{Host: h.field("host.name"), QueueID: h.field("queue_id")}
 		if wanted[key] { // another server may have given out the same id
 			found = append(found, message.Stored{Key: key, ID: h.ID, Source: h.Source, SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm})
 		}
 	}
-	return found, total <= maxHits, nil
+	return found, a.Hits.Total.Value <= maxHits, nil
 }
 
 // Refresh makes all confirmed writes visible to searches.

@@ -2,9 +2,8 @@ package esquery
 
 import (
 	"bytes"
-	"encoding/json"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/postweave/postweave/worker/message"
@@ -19,82 +18,196 @@ type decoded struct {
 	ids, hosts int
 }
 
-// decodeLine reads the parts of a raw document. Fields may be arrays, where a
-// shipper or a filter ran twice, and dots in a name may be levels or not. ok is
-// false where a part is missing that nothing can be done without.
-func (f *fields) decodeLine(source []byte) (d decoded, ok bool) {
-	var doc map[string]json.RawMessage
-	if json.Unmarshal(source, &doc) != nil {
-		return d, false
-	}
-	l := &f.layout
-	d.hosts = distinct(firstOf(doc, f.counted[0]), "")
-	d.ids = distinct(firstOf(doc, f.counted[1]), "NOQUEUE")
-	d.host = last(firstOf(doc, l.Host))
-	d.line.Program = first(firstOf(doc, l.Program))
-	d.line.PID = first(firstOf(doc, l.PID))
-	d.line.Text = last(firstOf(doc, l.Text)) // the stripped text comes after the whole line
-	stamp, good := parseTime(first(firstOf(doc, l.Time)))
-	d.line.Time = stamp
-	return d, good && d.host != "" && d.line.Text != ""
+// decodeLine reads the parts of a raw document, for a single one.
+func (f *fields) decodeLine(source []byte) (decoded, bool) { return newLineDecoder(f).decode(source) }
+
+// lineDecoder reads raw documents, one after the other, going through each once.
+// Fields may be arrays, where a shipper or a filter ran twice, and dots in a name may be levels or not.
+type lineDecoder struct {
+	names []string // of the fields, each once
+	found []place  // of the names in the present document
+	// Each part's names in the order in which they are tried, as places in names.
+	host, queueID, program, pid, text, time []int
+
+	// The same servers, programs and times come again and again, process ids nearly so.
+	kept      map[string]string
+	lastStamp string
+	lastTime  time.Time
+	one       [1]string
 }
 
-// firstOf returns the values of the first field that the document has.
-func firstOf(doc map[string]json.RawMessage, names []string) []string {
-	for _, name := range names {
-		if raw, ok := lookUp(doc, name); ok {
-			if v := values(raw); len(v) > 0 {
-				return v
+// place is a field's value as it stands, and how many levels down it was found.
+// A name that is there both as one key and as levels counts as one key.
+type place struct {
+	raw   []byte
+	level int
+}
+
+// maxKept bounds the texts that a decoder keeps.
+const maxKept = 1 << 14
+
+func newLineDecoder(f *fields) *lineDecoder {
+	d := &lineDecoder{kept: make(map[string]string)}
+	l := &f.layout
+	d.host, d.queueID, d.program = d.places(l.Host), d.places(l.QueueID), d.places(l.Program)
+	d.pid, d.text, d.time = d.places(l.PID), d.places(l.Text), d.places(l.Time)
+	d.found = make([]place, len(d.names))
+	return d
+}
+
+// places adds names and returns where they are. Parts may share a field.
+func (d *lineDecoder) places(part []string) []int {
+	at := make([]int, len(part))
+	for i, name := range part {
+		at[i] = slices.Index(d.names, name)
+		if at[i] < 0 {
+			at[i] = len(d.names)
+			d.names = append(d.names, name)
+		}
+	}
+	return at
+}
+
+// decode reads one document. ok is false where a part is missing that nothing
+// can be done without.
+func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
+	clear(d.found)
+	s := scanner{b: source}
+	if !d.look(&s, "", 0) {
+		return out, false
+	}
+	hosts := d.read(d.host, d.keep)
+	out.hosts, out.host = distinct(hosts, ""), last(hosts)
+	out.ids = d.countIDs()
+	out.line.Program = first(d.read(d.program, d.keep))
+	out.line.PID = first(d.read(d.pid, d.keep))
+	out.line.Text = last(d.read(d.text, unquote)) // the stripped text comes after the whole line
+	stamp, good := d.parseTime(first(d.read(d.time, d.keep)))
+	out.line.Time = stamp
+	return out, good && out.host != "" && out.line.Text != ""
+}
+
+// look goes through an object and notes where the named fields are. prefix is the
+// object's own name with a dot.
+func (d *lineDecoder) look(s *scanner, prefix string, level int) bool {
+	return s.members(func(name []byte) bool {
+		at, above := d.match(prefix, name)
+		if above && s.next() == '{' {
+			return d.look(s, prefix+string(name)+".", level+1)
+		}
+		raw, ok := s.value()
+		if at >= 0 && (d.found[at].raw == nil || d.found[at].level >= level) {
+			d.found[at] = place{raw, level}
+		}
+		return ok
+	})
+}
+
+// match finds the name that prefix and name make, or -1, and tells whether
+// another one lies below it.
+func (d *lineDecoder) match(prefix string, name []byte) (at int, above bool) {
+	at = -1
+	for i, want := range d.names {
+		if len(want) < len(prefix)+len(name) || want[:len(prefix)] != prefix || want[len(prefix):len(prefix)+len(name)] != string(name) {
+			continue
+		}
+		switch rest := want[len(prefix)+len(name):]; {
+		case rest == "":
+			at = i
+		case rest[0] == '.':
+			above = true
+		}
+	}
+	return at, above
+}
+
+// read returns the values of the first of a part's fields that the document
+// has. They are good until the next call.
+func (d *lineDecoder) read(part []int, decode func([]byte) (string, bool)) []string {
+	for _, i := range part {
+		raw := d.found[i].raw
+		if len(raw) > 0 && raw[0] == '"' { // mostly
+			text, ok := decode(raw)
+			if !ok {
+				continue
 			}
+			d.one[0] = text
+			return d.one[:]
+		}
+		if v := values(raw); len(v) > 0 {
+			return v
 		}
 	}
 	return nil
 }
 
-// lookUp finds a field under its whole name or level by level.
-func lookUp(doc map[string]json.RawMessage, name string) (json.RawMessage, bool) {
-	if raw, ok := doc[name]; ok {
-		return raw, true
+// countIDs counts the queue ids. What they are is not needed: the text says it.
+func (d *lineDecoder) countIDs() int {
+	for _, i := range d.queueID {
+		raw := d.found[i].raw
+		if len(raw) > 0 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+			if string(raw) == `"NOQUEUE"` {
+				return 0
+			}
+			return 1
+		}
+		if v := values(raw); len(v) > 0 {
+			return distinct(v, "NOQUEUE")
+		}
 	}
-	head, rest, dotted := strings.Cut(name, ".")
-	if !dotted {
-		return nil, false
-	}
-	raw, ok := doc[head]
-	if !ok {
-		return nil, false
-	}
-	var inner map[string]json.RawMessage
-	if json.Unmarshal(raw, &inner) != nil {
-		return nil, false
-	}
-	return lookUp(inner, rest)
+	return 0
 }
 
-// values reads a string, a number, or an array of them.
-func values(raw json.RawMessage) []string {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
-		return nil
+// keep decodes a string that is likely to come again.
+func (d *lineDecoder) keep(raw []byte) (string, bool) {
+	if text, ok := d.kept[string(raw)]; ok {
+		return text, true
 	}
-	switch raw[0] {
+	text, ok := unquote(raw)
+	if ok {
+		if len(d.kept) >= maxKept {
+			clear(d.kept)
+		}
+		d.kept[string(raw)] = text
+	}
+	return text, ok
+}
+
+func (d *lineDecoder) parseTime(text string) (time.Time, bool) {
+	if text == d.lastStamp && text != "" {
+		return d.lastTime, true
+	}
+	t, ok := parseTime(text)
+	if ok {
+		d.lastStamp, d.lastTime = text, t
+	}
+	return t, ok
+}
+
+// values reads a string, a number, or an array of them. What is none of these
+// is left out.
+func values(raw []byte) []string {
+	s := scanner{b: raw}
+	switch s.next() {
 	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) == nil {
-			return []string{s}
+		if text, ok := s.text(); ok {
+			if v, ok := unquote(text); ok {
+				return []string{v}
+			}
 		}
 	case '[':
-		var list []json.RawMessage
-		if json.Unmarshal(raw, &list) == nil {
-			var out []string
-			for _, r := range list {
-				out = append(out, values(r)...)
-			}
+		var out []string
+		if s.elements(func() bool {
+			raw, ok := s.value()
+			out = append(out, values(raw)...)
+			return ok
+		}) {
 			return out
 		}
-	case '{', 'n', 't', 'f':
-	default:
-		return []string{string(raw)}
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		if number, ok := s.value(); ok {
+			return []string{string(number)}
+		}
 	}
 	return nil
 }

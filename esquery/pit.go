@@ -18,6 +18,7 @@ const pitKeepAlive = "10m"
 type pit struct {
 	client *Client
 	id     string
+	sizes  map[string]int // in bytes, of the last answer to each kind of search
 }
 
 // openPIT opens a point in time on indices; a shard that is missing fails it.
@@ -38,7 +39,7 @@ func (c *Client) openPIT(ctx context.Context, indices []string) (*pit, error) {
 	if json.Unmarshal(res.Body, &answer) != nil || answer.ID == "" || answer.Shards.Failed > 0 {
 		return nil, &Error{Class: ClassSource, Op: op, Err: errors.New("not all shards are in it"), Hint: "look at the cluster's health; the run begins here again"}
 	}
-	return &pit{client: c, id: answer.ID}, nil
+	return &pit{client: c, id: answer.ID, sizes: make(map[string]int)}, nil
 }
 
 // search sends a search to the point in time. The id may change with each
@@ -48,10 +49,12 @@ func (p *pit) search(ctx context.Context, op string, body object) (*searchAnswer
 	a, err := p.client.search(ctx, Request{
 		Op: op, Method: http.MethodPost, Path: "/_search", Query: url.Values{"allow_partial_search_results": {"false"}},
 		Body: body.json(), Idempotent: true, Source: true,
+		Expect: p.sizes[op],
 	})
 	if err != nil {
 		return nil, err
 	}
+	p.sizes[op] = a.size
 	if a.PIT != "" {
 		p.id = a.PIT
 	}

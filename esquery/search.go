@@ -25,26 +25,6 @@ type shardCounts struct {
 	Failed int `json:"failed"`
 }
 
-// hit is one document of a search's answer.
-type hit struct {
-	Index       string                     `json:"_index"`
-	ID          string                     `json:"_id"`
-	SeqNo       int64                      `json:"_seq_no"`
-	PrimaryTerm int64                      `json:"_primary_term"`
-	Source      json.RawMessage            `json:"_source"`
-	Fields      map[string]json.RawMessage `json:"fields"`
-	Sort        []json.RawMessage          `json:"sort"`
-}
-
-// field returns the first value of a doc-value field, or nothing.
-func (h *hit) field(name string) string {
-	var values []string
-	if json.Unmarshal(h.Fields[name], &values) != nil || len(values) == 0 {
-		return ""
-	}
-	return values[0]
-}
-
 // searchAnswer is what a search returns, as far as it is looked at.
 type searchAnswer struct {
 	PIT        string      `json:"pit_id"`
@@ -60,9 +40,11 @@ type searchAnswer struct {
 		Total struct {
 			Value int64 `json:"value"`
 		} `json:"total"`
-		Hits []hit `json:"hits"`
+		Hits []hit `json:"-"`
 	} `json:"hits"`
 	Aggregations json.RawMessage `json:"aggregations"`
+
+	size int // in bytes
 }
 
 // whole checks that a search looked at everything it was asked to. A search
@@ -91,14 +73,15 @@ func (c *Client) search(ctx context.Context, req Request) (*searchAnswer, error)
 	if req.Source {
 		class = ClassSource
 	}
-	var a searchAnswer
-	if err := json.Unmarshal(res.Body, &a); err != nil {
+	a, ok := decodeAnswer(res.Body)
+	if !ok {
 		return nil, &Error{Class: class, Op: req.Op, Err: errors.New("the answer is no JSON of a search")}
 	}
 	if err := a.whole(); err != nil {
 		return nil, &Error{Class: class, Op: req.Op, Err: err, Hint: "look at the cluster's health and at the mappings of the indices; the run begins here again"}
 	}
-	return &a, nil
+	a.size = len(res.Body)
+	return a, nil
 }
 
 // hits sends a search and returns its documents and how many there are in all.

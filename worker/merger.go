@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,7 +18,10 @@ import (
 // Bounds on one round with the target.
 const (
 	keysAtOnce   = 500 // keys looked up, merged and written together
-	maxConflicts = 20  // rounds in which a key's writes may meet another writer's
+	maxConflicts = 30  // rounds in which a key's writes may meet another writer's
+
+	firstPause   = 10 * time.Millisecond // before the second round, at most
+	longestPause = 2 * time.Second
 )
 
 // Merger brings the target's documents up to date with batches of lines.
@@ -28,18 +33,18 @@ type Merger struct {
 	// DryRun leaves the target as it is.
 	DryRun bool
 
+	firstPause time.Duration // zero is the constant; tests have less time
+
 	mu     sync.Mutex
 	report *Report
 }
 
 // Take merges one batch and returns when the target holds it.
 func (m *Merger) Take(ctx context.Context, b *message.Batch) error {
-	if err := m.rejects(ctx, b.Rejects); err != nil {
-		return err
-	}
 	work := newWork(b.Lines)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, m.Concurrency))
+	group.Go(func() error { return m.rejects(groupCtx, b.Rejects) })
 	for chunk := range slices.Chunk(work, keysAtOnce) {
 		group.Go(func() error { return m.bring(groupCtx, chunk) })
 	}
@@ -93,6 +98,9 @@ func (m *Merger) bring(ctx context.Context, work []*keyWork) error {
 			return err
 		}
 		if len(again) > 0 {
+			if err := m.pause(ctx, round); err != nil {
+				return err
+			}
 			// Someone else wrote, perhaps a moment ago: make it visible first.
 			if err := m.Target.Refresh(ctx); err != nil {
 				return err
@@ -116,8 +124,9 @@ func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
 		return err
 	}
 	byKey := groupStored(stored)
+	var scratch []byte
 	for _, w := range work {
-		if err := w.plan(byKey[w.key], m.Options); err != nil {
+		if err := w.plan(byKey[w.key], m.Options, &scratch); err != nil {
 			return err
 		}
 	}
@@ -232,12 +241,32 @@ func (m *Merger) confirm(ctx context.Context, work []*keyWork) error {
 		if err != nil || len(again) == 0 {
 			return err
 		}
+		if err := m.pause(ctx, round); err != nil {
+			return err
+		}
 		for chunk := range slices.Chunk(again, keysAtOnce) {
 			if err := m.bring(ctx, chunk); err != nil {
 				return err
 			}
 		}
 		work = again
+	}
+}
+
+// pause waits for a random time that grows with each round. Writers that met
+// would meet again if they came back at the same moment.
+func (m *Merger) pause(ctx context.Context, round int) error {
+	longest := min(longestPause, m.firstPause<<min(round, 10))
+	if longest <= 0 {
+		longest = min(longestPause, firstPause<<min(round, 10))
+	}
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(longest))))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
 	}
 }
 
@@ -265,6 +294,7 @@ func (m *Merger) rejects(ctx context.Context, lines []message.HostLine) error {
 	seen := make(map[string]bool, len(lines))
 	var changes []message.Change
 	var docs []message.Document
+	var scratch []byte
 	for _, l := range lines {
 		d := message.Reject(l.Host, l.Line, m.Options)
 		if seen[d.ID] {
@@ -272,7 +302,8 @@ func (m *Merger) rejects(ctx context.Context, lines []message.HostLine) error {
 		}
 		seen[d.ID] = true
 		docs = append(docs, d)
-		changes = append(changes, message.Change{Action: message.Create, ID: d.ID, Source: d.AppendJSON(nil)})
+		scratch = d.AppendJSON(scratch[:0])
+		changes = append(changes, message.Change{Action: message.Create, ID: d.ID, Source: bytes.Clone(scratch)})
 	}
 	if m.DryRun || len(changes) == 0 {
 		m.count(func(r *Report) { r.Documents += len(docs); r.Created += len(docs) })

@@ -155,7 +155,7 @@ func TestTwoWorkersAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, s := range sources {
 			wg.Go(func() {
-				if _, err := (&Run{Source: s, Target: target, Command: "run"}).Do(context.Background()); err != nil {
+				if _, err := (&Run{Source: s, Target: target, Command: "run", firstPause: 50 * time.Microsecond}).Do(context.Background()); err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 				}
 			})

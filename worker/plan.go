@@ -67,7 +67,8 @@ var ErrNewerSchema = errors.New("a document in the target was written by a newer
 
 // plan merges the key's new lines with those of its stored documents and lists
 // the writes that make the target equal to the outcome.
-func (w *keyWork) plan(stored []message.Stored, o message.Options) error {
+// scratch is memory to encode in, which may be used again.
+func (w *keyWork) plan(stored []message.Stored, o message.Options, scratch *[]byte) error {
 	w.steps, w.held, w.conflict = nil, nil, false
 	union := slices.Clone(w.lines)
 	for i := range stored {
@@ -81,16 +82,17 @@ func (w *keyWork) plan(stored []message.Stored, o message.Options) error {
 		union = append(union, lines...)
 	}
 	w.docs = message.Merge(w.key, union, o)
-	w.compare(stored, o)
+	w.compare(stored, o, scratch)
 	return nil
 }
 
 // compare turns the difference between stored and merged documents into steps.
-func (w *keyWork) compare(stored []message.Stored, o message.Options) {
+func (w *keyWork) compare(stored []message.Stored, o message.Options, scratch *[]byte) {
 	var same []message.Stored
 	for i := range w.docs {
 		d := &w.docs[i]
-		source := d.AppendJSON(nil)
+		*scratch = d.AppendJSON((*scratch)[:0])
+		source := bytes.Clone(*scratch)
 		at := slices.IndexFunc(stored, func(s message.Stored) bool { return s.ID == d.ID })
 		if at < 0 {
 			w.steps = append(w.steps, step{phase: grow, fate: created, doc: d, change: message.Change{Action: message.Create, ID: d.ID, Source: source}})
@@ -131,9 +133,10 @@ func (w *keyWork) keep(same []message.Stored) {
 	}
 }
 
-// update plans the new form of a stored document. One that takes lines and
-// loses others is written twice: first with all of them, then without those that are in their new
-// document by then.
+// update plans the new form of a stored document. One that loses lines is
+// written twice: first with all that it has and gets, then without those that are in their new document by
+// then. The first write is made even where it changes nothing: another document may lose lines that
+// this one keeps, and see keep.
 func (w *keyWork) update(d *message.Document, source []byte, old message.Stored, only bool, o message.Options) {
 	change := message.Change{Action: message.Update, ID: d.ID, Source: source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm}
 	s := step{phase: grow, fate: updated, doc: d, old: &old, change: change}
@@ -147,11 +150,12 @@ func (w *keyWork) update(d *message.Document, source []byte, old message.Stored,
 		return
 	}
 	s.phase = shrink
+	change.Source = old.Source
 	if gained {
 		united := d.United(lost, o)
 		change.Source = united.AppendJSON(nil)
-		w.steps = append(w.steps, step{phase: grow, fate: updated, doc: d, old: &old, change: change, passing: true})
 	}
+	w.steps = append(w.steps, step{phase: grow, fate: updated, doc: d, old: &old, change: change, passing: true})
 	w.steps = append(w.steps, s)
 }
 
@@ -275,14 +279,15 @@ func shortOnes(work []*keyWork) []*keyWork {
 	return out
 }
 
-// sameRevisions compares what was found with what is known to be held.
+// sameRevisions compares what was found with what is known to be held. Revisions
+// may have no ID, see [Target].
 func sameRevisions(found, held []message.Stored) bool {
 	if len(found) != len(held) {
 		return false
 	}
 	for _, f := range found {
 		if !slices.ContainsFunc(held, func(h message.Stored) bool {
-			return h.ID == f.ID && h.SeqNo == f.SeqNo && h.PrimaryTerm == f.PrimaryTerm
+			return (h.ID == f.ID || f.ID == "") && h.SeqNo == f.SeqNo && h.PrimaryTerm == f.PrimaryTerm
 		}) {
 			return false
 		}

@@ -22,7 +22,8 @@ type Target interface {
 	// Find returns all documents of the keys, in any order, as of the last Refresh or
 	// later.
 	Find(ctx context.Context, keys []message.Key) ([]message.Stored, error)
-	// Revisions is Find without the documents' JSON.
+	// Revisions is Find without the documents' JSON, and without their IDs where a
+	// revision is enough to tell the target's documents apart.
 	Revisions(ctx context.Context, keys []message.Key) ([]message.Stored, error)
 	// Refresh makes all confirmed writes, whoever did them, visible to Find.
 	Refresh(ctx context.Context) error

@@ -27,6 +27,8 @@ type Run struct {
 	// Progress is called after each slice with the report so far. It may be nil.
 	Progress func(Report)
 	Logger   *zap.Logger
+
+	firstPause time.Duration // see Merger
 }
 
 // ErrQuarantined is returned beside a whole report when documents were refused
@@ -54,7 +56,7 @@ func (r *Run) Do(ctx context.Context) (Report, error) {
 	}
 	begin := time.Now()
 	report := Report{Command: r.Command, DryRun: r.DryRun}
-	m := &Merger{Target: r.Target, Options: r.Options, Concurrency: r.Concurrency, DryRun: r.DryRun, report: &report}
+	m := &Merger{Target: r.Target, Options: r.Options, Concurrency: r.Concurrency, DryRun: r.DryRun, report: &report, firstPause: r.firstPause}
 	err := r.Source.Each(ctx, func(ctx context.Context, b *message.Batch) error {
 		if r.MaxRuntime > 0 && time.Since(begin) > r.MaxRuntime || closed(r.Stop) {
 			return errSoftStop

@@ -3,9 +3,11 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -71,6 +73,24 @@ func (n *Node) Delete(ctx context.Context, index string) error {
 		}
 	}
 	return nil
+}
+
+// DeleteTemplate removes an index template. One that is not there is no error.
+func (n *Node) DeleteTemplate(ctx context.Context, name string) error {
+	var found bytes.Buffer
+	if err := n.do(ctx, http.MethodGet, "/_cat/templates/"+url.PathEscape(name)+"?h=name", nil, &found); err != nil || len(bytes.TrimSpace(found.Bytes())) == 0 {
+		return err
+	}
+	return n.do(ctx, http.MethodDelete, "/_index_template/"+url.PathEscape(name), nil, new(bytes.Buffer))
+}
+
+// json sends a request and decodes the answer. For what is not measured.
+func (n *Node) json(ctx context.Context, method, path, body string, into any) error {
+	var buf bytes.Buffer
+	if err := n.do(ctx, method, path, []byte(body), &buf); err != nil {
+		return err
+	}
+	return json.Unmarshal(buf.Bytes(), into)
 }
 
 // Refresh makes everything written so far visible.

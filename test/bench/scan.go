@@ -27,6 +27,9 @@ type Count struct {
 	Docs, Requests int
 	Bytes          int64 // of answers, or of bodies sent
 	Elapsed        time.Duration
+
+	// CPU is what a process of its own took, the product's; 0 for a floor.
+	CPU time.Duration
 }
 
 // PerSecond is the rate in documents.

@@ -86,7 +86,7 @@ func Exceeded(results []Result) (names []string) {
 // WriteTable writes one row a measurement: its work, rate and time as median with the spread over the repeats, and its ratio likewise.
 func WriteTable(w io.Writer, results []Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "measured\tunits\trequests\tMB\tunits/s\tseconds\tlow\thigh\tratio\tlow\thigh\tlimit\tover\t")
+	fmt.Fprintln(t, "measured\tunits\trequests\tMB\tunits/s\tseconds\tlow\thigh\tcpu s\tratio\tlow\thigh\tlimit\tover\t")
 	for _, r := range results {
 		if len(r.Counts) == 0 {
 			continue
@@ -99,6 +99,15 @@ func WriteTable(w io.Writer, results []Result) error {
 		m := median(seconds)
 		fmt.Fprintf(t, "%s\t%d\t%d\t%.1f\t%.0f\t%.3f\t%.3f\t%.3f\t", r.Name, c.Docs, c.Requests, float64(c.Bytes)/1e6,
 			float64(c.Docs)/m, m, slices.Min(seconds), slices.Max(seconds))
+		if c.CPU > 0 {
+			cpu := make([]float64, len(r.Counts))
+			for i, c := range r.Counts {
+				cpu[i] = c.CPU.Seconds()
+			}
+			fmt.Fprintf(t, "%.2f\t", median(cpu))
+		} else {
+			fmt.Fprint(t, "-\t")
+		}
 		if len(r.Ratios) > 0 {
 			fmt.Fprintf(t, "%.2f\t%.2f\t%.2f\t", median(r.Ratios), slices.Min(r.Ratios), slices.Max(r.Ratios))
 			limit := "-"

@@ -8,63 +8,91 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/postweave/postweave/test/bench"
+	"github.com/postweave/postweave/test/esnode"
 	"github.com/postweave/postweave/test/loggen"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	var o options
+	o.declare(flag.CommandLine)
+	flag.Parse()
+	if err := o.run(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) (err error) {
-	cfg := loggen.Config{}
-	url := flag.String("es", os.Getenv("POSTWEAVE_TEST_ES_URL"), "URL of an Elasticsearch node to measure against")
-	flag.IntVar(&cfg.Messages, "messages", 40_000, "arrivals; about thirteen lines each")
-	flag.Uint64Var(&cfg.Seed, "seed", 1, "of the log")
-	flag.IntVar(&cfg.Servers, "servers", 2, "whose logs they are")
-	days := flag.Int("days", 1, "over which they arrive")
-	repeats := flag.Int("repeats", 5, "rounds that count")
-	layout := flag.String("layout", "syslog", "syslog or plain")
-	quiet := flag.Bool("quiet", false, "the table alone")
-	flag.Parse()
-	if *url == "" {
-		return errors.New("no Elasticsearch: give -es or POSTWEAVE_TEST_ES_URL")
-	}
-	cfg.Span = time.Duration(*days) * 24 * time.Hour
+// options say what to measure on, and how often.
+type options struct {
+	url     string
+	log     loggen.Config
+	days    int
+	repeats int
+	layout  string
+	limit   float64
+	wide    bool
+	quiet   bool
+}
+
+func (o *options) declare(f *flag.FlagSet) {
+	f.StringVar(&o.url, "es", os.Getenv("POSTWEAVE_TEST_ES_URL"), "`URL` of an Elasticsearch node to measure against; without one a node is started")
+	f.IntVar(&o.log.Messages, "messages", 40_000, "arrivals; about thirteen lines each")
+	f.Uint64Var(&o.log.Seed, "seed", 1, "of the log")
+	f.IntVar(&o.log.Servers, "servers", 2, "whose logs they are")
+	f.IntVar(&o.days, "days", 2, "over which they arrive")
+	f.IntVar(&o.repeats, "repeats", 5, "rounds that count")
+	f.StringVar(&o.layout, "layout", "syslog", "syslog or plain")
+	f.Float64Var(&o.limit, "limit", runLimit, "fail where a run takes more than so many times its floors (0: never)")
+	f.BoolVar(&o.wide, "wide", false, "measure other ways of reading too: fewer fields, two slices, composite pages")
+	f.BoolVar(&o.quiet, "quiet", false, "the table alone")
+}
+
+func (o *options) run(ctx context.Context, table io.Writer) (err error) {
+	cfg := o.log
+	cfg.Span = time.Duration(o.days) * 24 * time.Hour
 	cfg.Start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	cfg.Until = cfg.Start.Add(cfg.Span)
-	progress := os.Stderr
-	if *quiet {
-		if progress, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
-			return err
-		}
+	var progress io.Writer = os.Stderr
+	if o.quiet {
+		progress = io.Discard
 	}
-
 	dir, err := os.MkdirTemp("", "postweave-bench")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s := subject{node: bench.NewNode(*url), prefix: fmt.Sprintf("bench-%d", os.Getpid()), log: filepath.Join(dir, "mail.log")}
+	s := subject{prefix: fmt.Sprintf("bench-%d", os.Getpid()), log: filepath.Join(dir, "mail.log"), limit: o.limit}
+	if s.binary, err = build(ctx, dir); err != nil {
+		return err
+	}
+	if o.url == "" {
+		node, err := esnode.Start(ctx, esnode.Options{})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, node.Stop()) }()
+		o.url = node.URL
+	}
+	s.node = bench.NewNode(o.url)
 	defer func() {
 		clearing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		err = errors.Join(err, s.node.Delete(clearing, s.prefix+"-*"))
+		err = errors.Join(err, s.clear(clearing))
 	}()
 	load := bench.Loader{Prefix: s.prefix, Settings: `{"number_of_replicas":0}`}
 	fields, keys := bench.FieldsSyslog, []string{"syslog_hostname.keyword", "postfix_queueid.keyword"}
-	if *layout == "plain" {
+	if o.layout == "plain" {
 		load.Layout, fields, keys = loggen.LayoutPlain, bench.FieldsPlain, []string{"logsource.keyword", "postfix_queueid.keyword"}
 	}
 	if s.lines, err = writeLog(s.log, cfg); err != nil {
@@ -76,15 +104,19 @@ func run(ctx context.Context) (err error) {
 	}
 	fmt.Fprintf(progress, "loaded %d lines in %v\n", loaded.Docs, loaded.Elapsed.Round(time.Millisecond))
 
-	ms, err := floors(s, fields, keys)
+	ms, err := floors(ctx, s)
 	if err != nil {
 		return err
 	}
-	results, err := bench.Repeat(ctx, *repeats, append(ms, product(s)...), progress)
+	ms = append(ms, product(s)...)
+	if o.wide {
+		ms = append(ms, wideFloors(s, fields, keys)...)
+	}
+	results, err := bench.Repeat(ctx, o.repeats, ms, progress)
 	if err != nil {
 		return err
 	}
-	if err := bench.WriteTable(os.Stdout, results); err != nil {
+	if err := bench.WriteTable(table, results); err != nil {
 		return err
 	}
 	if over := bench.Exceeded(results); len(over) > 0 {
@@ -93,37 +125,48 @@ func run(ctx context.Context) (err error) {
 	return nil
 }
 
+// scan measures one way of reading all lines.
+func (s subject) scan(name string, how bench.Scan) bench.Measurement {
+	return bench.Measurement{Name: name, Run: func(ctx context.Context) (bench.Count, error) {
+		c, err := how.Run(ctx, s.node, s.indices())
+		return c, cmp.Or(err, wholeScan(c, s.lines))
+	}}
+}
+
 // floors are the measurements that the product is compared with.
-func floors(s subject, fields, keys []string) ([]bench.Measurement, error) {
-	all := s.indices()
-	scan := func(name string, how bench.Scan) bench.Measurement {
-		return bench.Measurement{Name: name, Run: func(ctx context.Context) (bench.Count, error) {
-			c, err := how.Run(ctx, s.node, all)
-			return c, cmp.Or(err, wholeScan(c, s.lines))
-		}}
-	}
-	ms := []bench.Measurement{
-		{Name: "lines of the file", Run: func(context.Context) (bench.Count, error) { return bench.BareLines(s.log) }},
-		scan("scan", bench.Scan{}),
-		scan("scan, needed fields", bench.Scan{Source: fields}),
-		scan("scan, two slices", bench.Scan{Slices: 2}),
-		{Name: "composite, page 10,000", Run: func(ctx context.Context) (bench.Count, error) {
-			return bench.BareComposite(ctx, s.node, all, keys, 10_000, "")
-		}},
-	}
-	docs, err := documents(s)
+func floors(ctx context.Context, s subject) ([]bench.Measurement, error) {
+	docs, err := documents(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("documents for the floor of writing: %w", err)
 	}
-	if len(docs) > 0 {
-		target := s.prefix + "-out-floor"
-		ms = append(ms, bench.Measurement{Name: "bulk",
-			Before: func(ctx context.Context) error { return s.node.Delete(ctx, target) },
+	return []bench.Measurement{
+		{Name: "lines of the file", Run: func(context.Context) (bench.Count, error) { return bench.BareLines(s.log) }},
+		s.scan("scan", bench.Scan{}),
+		{
+			Name: "bulk",
+			Before: func(ctx context.Context) error {
+				if err := s.node.Delete(ctx, s.bulkTarget()); err != nil {
+					return err
+				}
+				return bench.CopyIndex(ctx, s.node, s.target(), s.bulkTarget())
+			},
 			Run: func(ctx context.Context) (bench.Count, error) {
-				return bench.BareBulk(ctx, s.node, target, docs)
-			}})
+				return bench.BareBulk(ctx, s.node, s.bulkTarget(), docs)
+			},
+		},
+	}, nil
+}
+
+// wideFloors are other ways of reading, to choose from by measurement. Nothing is compared with them.
+func wideFloors(s subject, fields, keys []string) []bench.Measurement {
+	return []bench.Measurement{
+		s.scan("scan, needed fields", bench.Scan{Source: fields}),
+		s.scan("scan, two slices", bench.Scan{Slices: 2}),
+		s.scan("scan, needed fields, two slices", bench.Scan{Source: fields, Slices: 2}),
+		{Name: "composite, page 10,000", Run: func(ctx context.Context) (bench.Count, error) {
+			return bench.BareComposite(ctx, s.node, s.indices(), keys, 10_000, "")
+		}},
 	}
-	return ms, nil
 }
 
 func wholeScan(c bench.Count, lines int) error {

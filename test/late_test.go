@@ -1,0 +1,155 @@
+package test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postweave/postweave/test/loggen"
+)
+
+var march = time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)
+
+// ids lists the queue ids of the target's messages.
+func (s *site) ids() string {
+	s.t.Helper()
+	var ids []string
+	for _, d := range decoded(s.t, sources(s.documents())) {
+		ids = append(ids, d.QueueID)
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
+}
+
+// The first run leaves out what is older than the horizon; backfill brings it.
+// After that every line that arrives is read, however old its stamp is, into an old index
+// or into one that is new.
+func TestLateLinesArePickedUp(t *testing.T) {
+	s := newSite(t)
+	const young, old, older, ancient = "1A2B3C4D5E6", "2A2B3C4D5E6", "3A2B3C4D5E6", "4A2B3C4D5E6"
+	oldMail := mail("mx1", old, march.AddDate(0, 0, -9))
+	olderMail := mail("mx1", older, march.AddDate(0, 0, -8))
+	youngMail := mail("mx1", young, march)
+	s.index(s.shipped(loggen.LayoutSyslog, youngMail...))
+	s.index(s.shipped(loggen.LayoutSyslog, oldMail...))
+	s.run()
+	if got := s.ids(); got != young {
+		t.Fatalf("a first run brings %s, want only what is within the horizon", got)
+	}
+	if s.run(); s.ids() != young {
+		t.Error("a second run brings what the first one left out")
+	}
+	s.backfill("2026-03-11", "2026-03-11")
+	if got := s.ids(); got != young+" "+old {
+		t.Fatalf("after backfill: %s", got)
+	}
+
+	docs := s.shipped(loggen.LayoutSyslog, olderMail...)
+	s.index(docs[:4]) // into an index that appears only now
+	if r := s.run(); r.Created != 1 || r.Lines != 4 {
+		t.Errorf("old lines in a new index: %+v", r)
+	}
+	oldIndex := s.daily(march.AddDate(0, 0, -9))
+	for i := range docs {
+		docs[i].index = oldIndex
+	}
+	s.index(docs[4:]) // into one that the first run left out in part
+	if r := s.run(); r.Updated != 1 || r.Lines != 2 {
+		t.Errorf("old lines in an old index: %+v", r)
+	}
+	last := s.shipped(loggen.LayoutSyslog, mail("mx1", ancient, march.AddDate(-2, 0, 0))...)
+	for i := range last {
+		last[i].index = s.daily(march)
+	}
+	s.index(last) // two years late, into the youngest
+	if r := s.run(); r.Created != 1 || r.Lines != 6 {
+		t.Errorf("lines two years late: %+v", r)
+	}
+	for _, d := range decoded(t, sources(s.documents())) {
+		if !d.Complete || d.Lines != 6 || d.Status != "sent" {
+			t.Errorf("%s: complete %v, %d lines, %s", d.QueueID, d.Complete, d.Lines, d.Status)
+		}
+	}
+	clean := s.beside("clean")
+	clean.backfill("2024-01-01", "2026-03-31")
+	same(t, "late lines and one backfill", identified(s.documents()), identified(clean.documents()))
+}
+
+// An index that is made anew under its old name is read from its beginning, and
+// no document loses a line with it.
+func TestIndexMadeAnew(t *testing.T) {
+	s := newSite(t)
+	lines := mail("mx1", "1A2B3C4D5E6", march)
+	s.index(s.shipped(loggen.LayoutSyslog, lines[:4]...))
+	s.run()
+	s.es(http.MethodDelete, "/"+s.daily(march), nil, nil)
+	s.index(s.shipped(loggen.LayoutSyslog, lines[4:]...))
+	if r := s.run(); r.Updated != 1 || r.Lines != 2 {
+		t.Errorf("%+v", r)
+	}
+	if d := decoded(t, sources(s.documents())); len(d) != 1 || d[0].Lines != 6 || !d[0].Complete {
+		t.Errorf("%+v", d)
+	}
+}
+
+// A message is one document, however its lines lie in indices, and says whether
+// its beginning and its end were seen. Lines that come later make it whole.
+func TestMessageInSeveralIndices(t *testing.T) {
+	s := newSite(t)
+	type part struct {
+		what           string
+		from, to       int // lines that are there at first
+		origin         string
+		complete, open bool
+	}
+	parts := []part{
+		{"whole", 0, 6, "smtp", true, false},
+		{"without its first lines", 3, 6, "unknown", true, false},
+		{"without its last line", 0, 5, "smtp", false, true},
+		{"without first and last", 3, 5, "unknown", false, true},
+		{"its last line alone", 5, 6, "unknown", true, false},
+		{"its first line alone", 0, 1, "smtp", false, true},
+	}
+	var now, later []raw
+	want := map[string]part{}
+	add := func(host, id string, at time.Time, p part) {
+		want[host+" "+id] = p
+		for i, d := range s.shipped(loggen.LayoutSyslog, mail(host, id, at)...) {
+			d.index = s.daily(march.AddDate(0, 0, -i%5)) // each line in an index of another day
+			if i >= p.from && i < p.to {
+				now = append(now, d)
+			} else {
+				later = append(later, d)
+			}
+		}
+	}
+	for i, p := range parts {
+		at := march.Add(time.Duration(i) * time.Minute)
+		add("mx1", loggen.ShortID(at.Add(123456*time.Microsecond), uint64(1000+i)), at, p)
+		add("mx2", loggen.LongID(at.Add(123456*time.Microsecond), uint64(1000+i)), at, p)
+	}
+	s.index(now)
+	s.run()
+	docs := decoded(t, sources(s.documents()))
+	if len(docs) != len(want) {
+		t.Fatalf("%d documents, want %d", len(docs), len(want))
+	}
+	for _, d := range docs {
+		p := want[d.Host.Name+" "+d.QueueID]
+		if d.Origin != p.origin || d.Complete != p.complete || d.Open != p.open || d.Lines != p.to-p.from {
+			t.Errorf("%s %s, %s: origin %s, complete %v, open %v, %d lines", d.Host.Name, d.QueueID, p.what, d.Origin, d.Complete, d.Open, d.Lines)
+		}
+	}
+	s.index(later)
+	s.run()
+	for _, d := range decoded(t, sources(s.documents())) {
+		if d.Origin != "smtp" || !d.Complete || d.Open || d.Lines != 6 {
+			t.Errorf("%s %s, whole at last: origin %s, complete %v, open %v, %d lines", d.Host.Name, d.QueueID, d.Origin, d.Complete, d.Open, d.Lines)
+		}
+	}
+	clean := s.beside("clean")
+	clean.run()
+	same(t, "in two parts and at once", identified(s.documents()), identified(clean.documents()))
+}
