@@ -50,7 +50,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 
 .PHONY: bench
 bench: ## Run the benchmarks: parsing and merging, then a run beside its floor
-	$(GO) test -run '^$$' -bench . -benchmem ./worker/... ./cmd/...
+	$(GO) test -run '^$$' -bench . -benchmem ./worker/... ./esquery/... ./cmd/...
 	$(GO) run ./test/bench/run
 
 .PHONY: lint

@@ -31,7 +31,7 @@ var binFolder string
 // own, so that its exit codes are real and a kill leaves it no time to tidy up.
 var binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(binFolder, "postweave")
-	out, err := exec.Command("go", "build", "-o", path, "../cmd/postweave").CombinedOutput() //nolint:noctx // the test binary's own time limit holds
+	out, err := exec.Command("go", "build", "-o", path, "../cmd/postweave").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the command: %w\n%s", err, out)
 	}

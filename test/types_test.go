@@ -164,7 +164,7 @@ func TestFieldsThatAreOdd(t *testing.T) {
 				d["postfix_queueid"] = "1A2B3C4D5E6"
 			}
 		},
-		"several ids": func(i int, d doc) {
+		"several ids": func(_ int, d doc) {
 			d["postfix_queueid"] = []any{"NOQUEUE", "1A2B3C4D5E6", "", "4fVYrJ000pz8Lh", d["postfix_queueid"]}
 		},
 		"an id without end": func(i int, d doc) {
