@@ -93,9 +93,6 @@ type fields struct {
 	// host, queueID and time are what is aggregated and filtered by. host and queueID are empty
 	// where the index has no form of the field with doc values.
 	host, queueID, time string
-	// counted are the names of host and queueID in a document: what the aggregation counts is
-	// compared with what was read.
-	counted [2][]string
 	// idExists is the field whose presence says that grok found a queue id.
 	idExists string
 	// programs are the fields that the program filter looks at.
@@ -208,8 +205,7 @@ func fit(l *layout, caps map[string]capability) *fields {
 		return nil
 	}
 	f.time = got.Time[0]
-	f.host, f.counted[0] = aggregatable(got.Host, caps)
-	f.queueID, f.counted[1] = aggregatable(got.QueueID, caps)
+	f.host, f.queueID = aggregatable(got.Host, caps), aggregatable(got.QueueID, caps)
 	if len(got.QueueID) > 0 {
 		f.idExists = got.QueueID[0]
 	}
@@ -223,17 +219,17 @@ func fit(l *layout, caps map[string]capability) *fields {
 	return f
 }
 
-// aggregatable returns the form of the first field that has doc values, the
-// field itself or the keyword beside a text, and the field's name as a list.
-func aggregatable(names []string, caps map[string]capability) (form string, name []string) {
+// aggregatable returns the form of the first field that has doc values: the
+// field itself, or the keyword beside a text.
+func aggregatable(names []string, caps map[string]capability) string {
 	for _, n := range names {
 		for _, form := range []string{n, n + ".keyword"} {
 			if c, ok := caps[form]; ok && c.aggregatable {
-				return form, []string{n}
+				return form
 			}
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // indexPath joins index names for a URL.
