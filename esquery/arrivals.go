@@ -73,7 +73,10 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 		return err
 	}
 	if found && !a.options.Since.IsZero() {
-		return setupError("", errors.New("a start was given, but earlier runs have left a cursor: lines between the two would be skipped"), "give --reset-cursor too; no document is lost by that")
+		return &Error{
+			Class: ClassSetup, Op: "begin at --since", Err: errors.New("earlier runs have left a cursor, and lines between the two would be skipped"),
+			Hint: "give --reset-cursor too; no document is lost by that",
+		}
 	}
 	indices, err := a.client.sourceIndices(ctx, a.options.Patterns)
 	if err != nil {

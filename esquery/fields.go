@@ -69,22 +69,26 @@ func profile(name string) ([]layout, error) {
 		}
 	}
 	if !strings.ContainsAny(name, "./") {
-		return nil, setupError("", fmt.Errorf("no field profile %q", name), "use auto, "+strings.Join(Profiles(), ", ")+", or the path of a file")
+		return nil, profileError(fmt.Errorf("no field profile %q", name), "use auto, "+strings.Join(Profiles(), ", ")+", or the path of a file")
 	}
 	raw, err := os.ReadFile(name)
 	if err != nil {
-		return nil, setupError("", fmt.Errorf("field profile: %w", err), "")
+		return nil, profileError(fmt.Errorf("field profile: %w", err), "")
 	}
 	l := layout{Name: "file"}
 	decoder := json.NewDecoder(strings.NewReader(string(raw)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&l); err != nil {
-		return nil, setupError("", fmt.Errorf("field profile %s: %w", name, err), `it must look like {"time":["@timestamp"],"host":["…"],"program":["…"],"pid":["…"],"text":["…"],"queue_id":["…"]}`)
+		return nil, profileError(fmt.Errorf("field profile %s: %w", name, err), `it must look like {"time":["@timestamp"],"host":["…"],"program":["…"],"pid":["…"],"text":["…"],"queue_id":["…"]}`)
 	}
 	if len(l.Time) == 0 || len(l.Host) == 0 || len(l.Program) == 0 || len(l.Text) == 0 {
-		return nil, setupError("", fmt.Errorf("field profile %s: time, host, program and text are needed", name), "")
+		return nil, profileError(fmt.Errorf("field profile %s: time, host, program and text are needed", name), "")
 	}
 	return []layout{l}, nil
+}
+
+func profileError(err error, hint string) *Error {
+	return &Error{Class: ClassSetup, Op: "read POSTWEAVE_FIELDS", Err: err, Hint: hint}
 }
 
 // fields is how one index is read: the names that it has, as queries need them.

@@ -297,6 +297,15 @@ func TestSoftEnd(t *testing.T) {
 	}
 }
 
+func TestAnyTimeIsEnoughForOneSlice(t *testing.T) {
+	lines := someLines()
+	target := newSimulated()
+	run := &Run{Source: batches{batchOf(lines[:5]), batchOf(lines[5:])}, Target: target, Command: "run", MaxRuntime: time.Nanosecond}
+	if report, err := run.Do(context.Background()); err != nil || !report.More || report.Slices != 1 {
+		t.Errorf("%v, %+v", err, report)
+	}
+}
+
 func TestBalance(t *testing.T) {
 	whole := Report{Documents: 4, Created: 1, Updated: 1, Unchanged: 1, Quarantined: 1, Keys: 2, Merged: 2}
 	if err := whole.balance(); err != nil {

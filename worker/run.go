@@ -58,7 +58,9 @@ func (r *Run) Do(ctx context.Context) (Report, error) {
 	report := Report{Command: r.Command, DryRun: r.DryRun}
 	m := &Merger{Target: r.Target, Options: r.Options, Concurrency: r.Concurrency, DryRun: r.DryRun, report: &report, firstPause: r.firstPause}
 	err := r.Source.Each(ctx, func(ctx context.Context, b *message.Batch) error {
-		if r.MaxRuntime > 0 && time.Since(begin) > r.MaxRuntime || closed(r.Stop) {
+		// One slice at least is done, however short the time: a run that never gets
+		// anywhere would look like one that does.
+		if report.Slices > 0 && r.MaxRuntime > 0 && time.Since(begin) > r.MaxRuntime || closed(r.Stop) {
 			return errSoftStop
 		}
 		if err := m.Take(ctx, b); err != nil {

@@ -32,7 +32,7 @@ var exitCodes = []struct {
 	{exitBug, "a bug in postweave (a Go panic): please report the stack trace"},
 	{exitUnavailable, "Elasticsearch was unavailable for longer than the retry budget"},
 	{exitAuth, "authentication, privilege or TLS"},
-	{exitSource, "the source is incomplete: failed shards, an unreadable index, missing fields"},
+	{exitSource, "the source is incomplete: failed shards, an unreadable index, missing fields, a damaged log file"},
 	{exitQuarantined, "some documents were quarantined: the cursor has moved and they can be found"},
 	{exitBlocked, "the target is blocked: disk full or a write block"},
 	{exitSchema, "the target was written by a newer postweave"},

@@ -109,6 +109,12 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 	}
 	err = act.run(ctx, a)
 	code := exitCode(ctx, err)
+	if code == exitInterrupted || code == exitTerminated {
+		err = errors.New("stopped by a signal")
+		if c.service {
+			err = errors.New("stopped by a signal; what was confirmed stays, the next run goes on from there")
+		}
+	}
 	switch {
 	case err == nil:
 	case c.service && logsJSON(a.cfg, a.stderr):

@@ -111,9 +111,9 @@ func (o *traceOptions) run(ctx context.Context, a *app) error {
 	}
 	switch {
 	case listed == 0:
-		a.say("no message fits")
+		a.say("no message fits; --subject takes whole words, --from and --to a whole address or @domain, --queue-id minds upper and lower case")
 	case more:
-		a.say("the first %s of more, see --limit", counted(listed, "message", "messages"))
+		a.say("there are more than these %s, see --limit", counted(listed, "message", "messages"))
 	}
 	return nil
 }

@@ -85,6 +85,9 @@ func (p *parts) do(ctx context.Context, run *worker.Run) (report, error) {
 	case errors.Is(err, worker.ErrNewerSchema):
 		err = &esquery.Error{Class: esquery.ClassSchema, Op: "read the target's documents", Index: p.cfg.Target, Err: err}
 	}
+	if err != nil && result.Slices == 0 {
+		return nil, err // a report of zeros would look like one of nothing new
+	}
 	return result, err
 }
 
