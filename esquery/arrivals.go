@@ -20,6 +20,7 @@ type Arrivals struct {
 	*Source
 	doc    *stateDoc
 	cursor cursor
+	forget bool // a dry run behaves as if there were no cursor
 }
 
 // cursor is where the last run ended, shard by shard.
@@ -49,8 +50,13 @@ func (s *Source) Arrivals() *Arrivals {
 // Describe says how new lines are known, and what the user should know.
 func (a *Arrivals) Describe() (guarantee string, notes []string) { return "arrival", a.notes }
 
-// Reset forgets the cursor: the next run is a first run.
+// Reset forgets the cursor: the next run is a first run. A dry run leaves the
+// cursor where it is and only looks past it.
 func (a *Arrivals) Reset(ctx context.Context) error {
+	if a.options.DryRun {
+		a.forget = true
+		return nil
+	}
 	var old json.RawMessage
 	found, err := a.doc.load(ctx, &old)
 	var damaged *Error
@@ -71,6 +77,9 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 	found, err := a.doc.load(ctx, &old)
 	if err != nil {
 		return err
+	}
+	if a.forget {
+		old, found = cursor{}, false
 	}
 	if found && !a.options.Since.IsZero() {
 		return &Error{

@@ -1,6 +1,7 @@
 package esquery
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -109,5 +110,25 @@ func TestFirstRunHasAHorizon(t *testing.T) {
 	}
 	if f := a.firstTo(&due[0]); f.to != -1 {
 		t.Errorf("above the first run's end lines are still left out: %+v", f)
+	}
+}
+
+// A dry run must not forget the cursor for the runs after it.
+func TestDryResetSendsNothing(t *testing.T) {
+	c, err := Connect(Config{Addresses: []string{"http://127.0.0.1:9200"}, Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		t.Errorf("sent %s %s", r.Method, r.URL.Path)
+		return reply(200, `{}`), nil
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	s, err := c.Source(SourceOptions{Patterns: []string{"syslog-*"}, Target: "t", State: "s", DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.Arrivals()
+	if err := a.Reset(t.Context()); err != nil || !a.forget {
+		t.Errorf("%v, forgotten for this run: %v", err, a.forget)
 	}
 }

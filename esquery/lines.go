@@ -18,9 +18,6 @@ type decoded struct {
 	ids, hosts int
 }
 
-// decodeLine reads the parts of a raw document, for a single one.
-func (f *fields) decodeLine(source []byte) (decoded, bool) { return newLineDecoder(f).decode(source) }
-
 // lineDecoder reads raw documents, one after the other, going through each once.
 // Fields may be arrays, where a shipper or a filter ran twice, and dots in a name may be levels or not.
 type lineDecoder struct {

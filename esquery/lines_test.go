@@ -123,3 +123,6 @@ func TestDottedNames(t *testing.T) {
 func line(at time.Time, program, pid, text string) message.Line {
 	return message.Line{Time: at, Program: program, PID: pid, Text: text}
 }
+
+// decodeLine reads a single document.
+func (f *fields) decodeLine(source []byte) (decoded, bool) { return newLineDecoder(f).decode(source) }

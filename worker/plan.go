@@ -150,12 +150,13 @@ func (w *keyWork) update(d *message.Document, source []byte, old message.Stored,
 		return
 	}
 	s.phase = shrink
+	// The stub of a refused document carries its lines, so all of them belong to this one.
+	united := d.United(lost, o)
 	change.Source = old.Source
 	if gained {
-		united := d.United(lost, o)
 		change.Source = united.AppendJSON(nil)
 	}
-	w.steps = append(w.steps, step{phase: grow, fate: updated, doc: d, old: &old, change: change, passing: true})
+	w.steps = append(w.steps, step{phase: grow, fate: updated, doc: &united, old: &old, change: change, passing: true})
 	w.steps = append(w.steps, s)
 }
 

@@ -23,6 +23,13 @@ var (
 	_ worker.Target = (*esquery.Documents)(nil)
 )
 
+// The documents and the mapping that takes them have one revision: this does not
+// compile where one was raised without the other.
+const (
+	_ = uint(message.Schema - mappings.Schema)
+	_ = uint(mappings.Schema - message.Schema)
+)
+
 // connect opens the connection that the settings describe. Nothing is sent.
 func connect(cfg Config, log *zap.Logger) (*esquery.Client, error) {
 	return esquery.Connect(esquery.Config{
@@ -100,7 +107,7 @@ func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass
 	}
 	return func(ctx context.Context) (report, error) {
 		arrivals := p.source.Arrivals()
-		if o.ResetCursor && !o.DryRun {
+		if o.ResetCursor {
 			if err := arrivals.Reset(ctx); err != nil {
 				return nil, err
 			}
