@@ -18,7 +18,7 @@ LINT := $(CACHE)/golangci-lint-$(LINT_VERSION:v%=%)/golangci-lint
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/postweave
@@ -35,6 +35,12 @@ demo: ## Index real Postfix log lines, merge them, show who wrote to whom (needs
 test: ## Vet, and run all tests on a real Elasticsearch (needs a JDK and Maven, or POSTWEAVE_TEST_ES_URL)
 	@$(GO) vet ./...
 	@$(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./...
+
+# Built and not "go run", which would keep Ctrl-C from ending what was started in order.
+.PHONY: test-postfix
+test-postfix: ## Send mail through a real Postfix and compare documents, senders' and receivers' notes (needs root on Debian)
+	@CGO_ENABLED=0 $(GO) build -o bin/test-postfix ./test/postfix
+	@bin/test-postfix
 
 # Not the packages below test: they spend their time in Elasticsearch, in another process.
 .PHONY: race
