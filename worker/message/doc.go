@@ -44,8 +44,13 @@
 //	    of different statuses                                     mixed
 //	    none known, only refused ones, no origin line             rejected
 //	    none known, but expired, deleted or held                  expired, deleted, held
-//	    none known, only an origin line                           receiving
+//	    none known, only an origin line, or filters' words        receiving
 //	    none known                                                queued
+//
+// A verdict that refuses, holds or discards counts; one that warns, diverts or
+// adds is in the checks and changes nothing, since later lines say where the mail went, save that no
+// announced recipient is waited for after a redirect. What filters beside Postfix say is in the checks too and never
+// changes a status.
 //
 // A message is complete once its queue file was removed, by qmgr, cleanup or
 // postsuper. It is open until any end was seen: that, a verdict that ends it, or its

@@ -23,24 +23,27 @@ func Merge(k Key, lines []Line, o Options) []Document {
 
 // folding is the state while one message's lines are read in order.
 type folding struct {
-	doc       *Document
-	opts      *Options
-	rcpts     recipients
-	origins   int
-	active    bool // seen in the active queue
-	cleanup   bool // cleanup wrote about it: its first lines are there
-	network   bool // a verdict names a network client
-	expired   bool
-	deleted   bool // by an operator
-	requeued  bool
-	aborted   bool
-	refused   string // status that a verdict on the whole message gives: rejected or discarded
-	held      bool
-	removed   time.Time
-	lastTry   time.Time
-	subjects  []subject
-	warnings  []string
-	delivered bool // at least one attempt
+	doc        *Document
+	opts       *Options
+	rcpts      recipients
+	origins    int
+	active     bool // seen in the active queue
+	cleanup    bool // cleanup wrote about it: its first lines are there
+	network    bool // a verdict names a network client
+	expired    bool
+	deleted    bool // by an operator
+	requeued   bool
+	aborted    bool
+	refused    string // status that a verdict on the whole message gives: rejected or discarded
+	held       bool
+	redirected bool // all mail goes to another address, which later lines name
+	removed    time.Time
+	lastTry    time.Time
+	subjects   []subject
+	links      map[Link]struct{} // those of the document, once they are many
+	warnings   []string
+	delivered  bool // at least one attempt
+	served     bool // a line by Postfix, not by a filter alone
 }
 
 // fold makes one document.
@@ -94,6 +97,10 @@ func (f *folding) take(x *fact) {
 		f.requeued = true
 	case postlog.Aborted:
 		f.aborted = true
+		f.takePeer(e)
+	case postlog.Filtered:
+		f.check(x)
+		f.served = f.served || postlog.IsPostfix(x.Program)
 	case postlog.Unknown:
 		f.doc.Unparsed++
 	}
@@ -102,6 +109,9 @@ func (f *folding) take(x *fact) {
 	}
 	if e.Daemon == "cleanup" {
 		f.cleanup = true
+	}
+	if e.Kind != postlog.Filtered {
+		f.served = true
 	}
 }
 
@@ -204,7 +214,7 @@ func (f *folding) takeRemoved(x *fact) {
 func (f *folding) takeVerdict(x *fact) {
 	e, c := &x.event, &x.event.Check
 	if raw, ok := subjectHeader(c); ok {
-		f.subjects = append(f.subjects, subject{raw: raw, cut: len(c.Header) >= headerCut})
+		f.subjects = append(f.subjects, subject{raw: raw, cut: len(c.Header) >= cutOf(c.Action)})
 		if c.Action != "warning" && c.Action != "info" {
 			f.check(x)
 		}
@@ -223,19 +233,29 @@ func (f *folding) takeVerdict(x *fact) {
 		}
 	case "hold":
 		f.held = true
+	case "redirect":
+		f.redirected = true
 	}
 	if e.HasTo {
 		f.rcpts.announce(f.value(e.To))
 	}
 }
 
-// takeReject tells a refused recipient from a refused message.
+// takeReject tells a refused recipient from a refused message. smtpd refuses
+// recipients one by one; a VRFY or ETRN that it refuses between them is no part of the message, and
+// where it hangs up at one recipient, all are lost. cleanup, which plays RCPT to milters for mail that did not
+// come by SMTP, refuses the whole message at each stage (src/cleanup/cleanup_milter.c
+// cleanup_milter_apply).
 func (f *folding) takeReject(x *fact) {
 	e := &x.event
-	if e.Check.Stage == "RCPT" {
+	reject := e.Check.Action == "reject" || e.Check.Action == "milter-reject"
+	switch stage := e.Check.Stage; {
+	case stage == "RCPT" && reject && e.Daemon != "cleanup":
 		if e.HasTo {
 			f.rcpts.refuse(f, x)
 		}
+		return
+	case stage == "VRFY" || stage == "ETRN":
 		return
 	}
 	if e.HasTo {
@@ -260,6 +280,9 @@ func (f *folding) takePeer(e *postlog.Event) {
 	if c.Proto == "" {
 		c.Proto = f.value(e.Proto)
 	}
+	if f.doc.SASL == (SASL{}) && e.SASL != (postlog.SASL{}) { // in rejects of Postfix 3.10 and later
+		f.doc.SASL = SASL{f.value(e.SASL.Method), f.value(e.SASL.Username), f.value(e.SASL.Sender)}
+	}
 }
 
 func (f *folding) check(x *fact) {
@@ -282,7 +305,7 @@ func (f *folding) check(x *fact) {
 
 func (f *folding) link(rel, id, host string) {
 	l := Link{rel, id, host}
-	if slices.Contains(f.doc.Links, l) {
+	if f.linked(l) {
 		return
 	}
 	if len(f.doc.Links) == MaxLinks {
@@ -290,6 +313,23 @@ func (f *folding) link(rel, id, host string) {
 		return
 	}
 	f.doc.Links = append(f.doc.Links, l)
+	if f.links != nil {
+		f.links[l] = struct{}{}
+	}
+}
+
+func (f *folding) linked(l Link) bool {
+	if len(f.doc.Links) <= linearUpTo {
+		return slices.Contains(f.doc.Links, l)
+	}
+	if f.links == nil {
+		f.links = make(map[Link]struct{}, 4*linearUpTo)
+		for _, x := range f.doc.Links {
+			f.links[x] = struct{}{}
+		}
+	}
+	_, ok := f.links[l]
+	return ok
 }
 
 // value cuts a single value to what a keyword field takes.

@@ -102,7 +102,7 @@ func (f *folding) messageStatus() string {
 		return Rejected
 	case f.expired || f.deleted || f.held:
 		return f.unsettled("")
-	case f.onlyOrigin():
+	case f.onlyOrigin() || !f.served:
 		return Receiving
 	}
 	return Queued

@@ -57,11 +57,18 @@ func TestSMTPD(t *testing.T) {
 				Check: Check{Action: "hold", Stage: "RCPT", Text: "<x@y>: Recipient address triggers HOLD action"},
 			},
 		},
-		{"lost connection after DATA from mail.example[192.0.2.1]", Event{Kind: Aborted}}, // Postfix 3.10
-		{"lost connection after DATA (1234 bytes) from mail.example[192.0.2.1]", Event{Kind: Aborted}},
-		{"timeout after RCPT from mail.example[192.0.2.1]", Event{Kind: Aborted}},
-		{"too many errors after RCPT from mail.example[192.0.2.1]", Event{Kind: Aborted}},
+		{"lost connection after DATA from mail.example[192.0.2.1]", Event{Kind: Aborted, Client: mail}}, // Postfix 3.10
+		{"lost connection after DATA (1234 bytes) from mail.example[192.0.2.1]", Event{Kind: Aborted, Client: mail}},
+		{"timeout after RCPT from mail.example[192.0.2.1]", Event{Kind: Aborted, Client: mail}},
+		{"too many errors after RCPT from mail.example[192.0.2.1]", Event{Kind: Aborted, Client: mail}},
+		{"bare <LF> received after DATA (12 bytes) from mail.example[192.0.2.1]", Event{Kind: Aborted, Client: mail}},
+		{"lost connection after DATA (12 bytes) from mail.exam", Event{Kind: Aborted}}, // cut
+		{"lost connection with mail.example[192.0.2.1]", Event{}},
 		{"queue file size limit exceeded", Event{Kind: Aborted}},
+		{"write queue file: No space left on device", Event{Kind: Aborted}},
+		{"queue file size limit exceeded by far", Event{}},
+		{"milter-header-reject: header X: y from mail.example[192.0.2.1]; from=<a@b>", Event{}}, // cleanup's
+		{"milter-hello: RCPT from mail.example[192.0.2.1]: x", Event{}},
 		{"rejects: RCPT from mail.example[192.0.2.1]: 550 no", Event{}},
 		{"reject: RCPT 4 from mail.example[192.0.2.1]: 550 no", Event{}},
 		{"something new", Event{}},
@@ -75,9 +82,66 @@ func TestSMTPD(t *testing.T) {
 			},
 		},
 		{"client=localhost[127.0.0.1]", Event{Kind: Client, Client: Host{"localhost", "127.0.0.1", 0}}}, // before-queue filter
-		{"lost connection after CONNECT from unknown[203.0.113.9]", Event{Kind: Aborted}},
+		{
+			"reject: EHLO from unknown[203.0.113.9]: 450 4.7.1 <h>: Helo command rejected: Host not found; proto=SMTP helo=<h>", // no sender yet
+			Event{
+				Kind: Verdict, Client: Host{"unknown", "203.0.113.9", 0}, Proto: "SMTP", HELO: "h",
+				Check: Check{Action: "reject", Stage: "EHLO", Code: "450", DSN: "4.7.1", Text: "450 4.7.1 <h>: Helo command rejected: Host not found"},
+			},
+		},
+		{
+			"milter-reject: CONNECT from unknown[203.0.113.9]: 554 5.7.1 no; proto=SMTP",
+			Event{
+				Kind: Verdict, Client: Host{"unknown", "203.0.113.9", 0}, Proto: "SMTP",
+				Check: Check{Action: "milter-reject", Stage: "CONNECT", Code: "554", DSN: "5.7.1", Text: "554 5.7.1 no"},
+			},
+		},
+		{
+			"reject: EHLO from unknown[203.0.113.9]: 450 4.7.1 no; proto=SMTP helo=<h> sasl_method=LOGIN sasl_username=a; proto=B helo=<c>",
+			Event{
+				Kind: Verdict, Client: Host{"unknown", "203.0.113.9", 0}, Proto: "SMTP", HELO: "h", SASL: SASL{"LOGIN", "a; proto=B helo=<c>", ""},
+				Check: Check{Action: "reject", Stage: "EHLO", Code: "450", DSN: "4.7.1", Text: "450 4.7.1 no"},
+			},
+		},
+		{"lost connection after CONNECT from unknown[203.0.113.9]", Event{Kind: Aborted, Client: Host{"unknown", "203.0.113.9", 0}}},
+		{
+			"lost connection after DATA (123 bytes) from mail.example[192.0.2.1]", // the file is gone already
+			Event{Kind: Aborted, Client: Host{"mail.example", "192.0.2.1", 0}},
+		},
 	})
+}
+
+// Each verdict of an access table, a restriction or a milter.
+func TestSMTPDActions(t *testing.T) {
+	for _, action := range []string{
+		"reject", "reject_warning", "discard", "filter", "hold", "redirect", "bcc", "delay", "info", "warn", "hangup", "permit", "prepend", "abort",
+		"milter-reject", "milter-hold", "milter-discard", "milter-accept",
+	} {
+		check(t, "postfix/smtpd", []line{{
+			action + ": RCPT from mail.example[192.0.2.1]: <x@y>: why; from=<a@b> to=<x@y> proto=ESMTP helo=<h>", Event{
+				Kind: Verdict, Client: Host{"mail.example", "192.0.2.1", 0}, From: "a@b", HasFrom: true, To: "x@y", HasTo: true, Proto: "ESMTP", HELO: "h",
+				Check: Check{Action: action, Stage: "RCPT", Text: "<x@y>: why"},
+			},
+		}})
+	}
+}
+
+func TestPostscreen(t *testing.T) {
 	checkNoQueue(t, "postfix/postscreen", []line{
+		{
+			"reject: CONNECT from [2001:db8::9]:4711: all server ports busy",
+			Event{Kind: Verdict, Client: Host{IP: "2001:db8::9", Port: 4711}, Check: Check{Action: "reject", Stage: "CONNECT", Text: "all server ports busy"}},
+		},
+		{
+			"reject: RCPT from [203.0.113.9]:4711: 450 4.3.2 Service currently unavailable; from=<>, to=<x@y>, proto=SMTP, helo=<>",
+			Event{
+				Kind: Verdict, Client: Host{IP: "203.0.113.9", Port: 4711}, HasFrom: true, To: "x@y", HasTo: true, Proto: "SMTP",
+				Check: Check{Action: "reject", Stage: "RCPT", Code: "450", DSN: "4.3.2", Text: "450 4.3.2 Service currently unavailable"},
+			},
+		},
+		{"hold: RCPT from [203.0.113.9]:4711: x", Event{}},
+		{"client=x[203.0.113.9]", Event{}},
+		{"lost connection after CONNECT from unknown[203.0.113.9]", Event{}},
 		{
 			"reject: RCPT from [203.0.113.9]:4711: 550 5.7.1 Service unavailable; client [203.0.113.9] blocked using dnsbl.example; from=<a@b>, to=<x@y>, proto=ESMTP, helo=<h>",
 			Event{
@@ -98,6 +162,12 @@ func TestSMTPD(t *testing.T) {
 func TestQMQPD(t *testing.T) {
 	check(t, "postfix/qmqpd", []line{
 		{"client=mail.example[192.0.2.1]", Event{Kind: Client, Client: Host{"mail.example", "192.0.2.1", 0}}},
+		{"mail.example[192.0.2.1]: lost connection while receiving message content", Event{Kind: Aborted, Client: Host{"mail.example", "192.0.2.1", 0}}},
+		{"mail.example[192.0.2.1]: Error: message too large", Event{Kind: Aborted, Client: Host{"mail.example", "192.0.2.1", 0}}},
+		{"mail.example[192.0.2.1]: Error", Event{}},
+		{"mail.example[192.0.2.1] while away", Event{}},
+		{"reject: RCPT from mail.example[192.0.2.1]: 550 no", Event{}},
+		{"lost connection after DATA from mail.example[192.0.2.1]", Event{}},
 	})
 }
 
@@ -114,7 +184,9 @@ func TestPickup(t *testing.T) {
 		{"uid=-1 from=<a@b>", Event{}},
 		{"uid=99999999999999999999 from=<a@b>", Event{}},
 		{"uid=1 from=<a@b", Event{}},
+		{"message has been queued for 3 days", Event{}}, // a warning, or not pickup's
 	})
+	checkWarning(t, "postfix/pickup", []line{{"message has been queued for 3 days", Event{Kind: Noted}}, {"something new", Event{}}})
 }
 
 func TestCleanup(t *testing.T) {
@@ -182,9 +254,57 @@ func TestCleanup(t *testing.T) {
 				Delays: [4]float64{.1, 0, 0, 0}, HasDelays: true, DSN: "5.4.6", Status: "bounced", Response: "alias loop",
 			}},
 		},
+		{
+			"milter-hold: END-OF-MESSAGE from db1.corp.test[192.0.2.12]: looks odd; from=<a@b> to=<x@y> proto=ESMTP helo=<h>", // the reason since 3.10
+			env(Event{Check: Check{Action: "milter-hold", Stage: "END-OF-MESSAGE", Text: "looks odd"}}),
+		},
+		{
+			"milter-header-discard: header X: y" + tail + ": ", // no reason, but its colon
+			env(Event{Check: Check{Action: "milter-header-discard", Stage: "header", Header: "X: y"}}),
+		},
+		{
+			"milter-header-discard: header X: y" + tail + ":", // and without its space
+			env(Event{Check: Check{Action: "milter-header-discard", Stage: "header", Header: "X: y"}}),
+		},
+		{
+			"milter-body-hold: body see from here" + tail + ": why",
+			env(Event{Check: Check{Action: "milter-body-hold", Stage: "body", Header: "see from here", Text: "why"}}),
+		},
+		{
+			"reject: mime-error improper use of 8-bit data in message header: Subject: x from y from db1.corp.test[192.0.2.12]; from=<a@b> to=<x@y>",
+			Event{
+				Kind: Verdict, Client: db1, From: "a@b", HasFrom: true, To: "x@y", HasTo: true,
+				Check: Check{Action: "reject", Stage: "mime-error", Header: "improper use of 8-bit data in message header: Subject: x from y"},
+			},
+		},
+		{
+			"reject: mime-error nesting exceeds safety limit: x from local; from=<a@b> to=<unknown>",
+			Event{
+				Kind: Verdict, From: "a@b", HasFrom: true,
+				Check: Check{Action: "reject", Stage: "mime-error", Header: "nesting exceeds safety limit: x", Local: true},
+			},
+		},
+		{"hold: mime-error x from local; from=<a@b>", Event{}},
+		{"reject: RCPT from db1.corp.test[192.0.2.12]: 550 no; from=<a@b> to=<x@y>", Event{}}, // smtpd's
 		{"queue file size limit exceeded", Event{Kind: Aborted}},
 		{"write queue file: No space left on device", Event{Kind: Aborted}},
 		{"table lookup problem", Event{}},
+		{"virtual_alias_maps map lookup problem for x@y -- message not accepted, try again later", Event{}}, // only as a warning
+	})
+	for _, action := range []string{
+		"reject", "warning", "info", "filter", "pass", "discard", "hold", "delay", "prepend", "replace", "redirect", "bcc", "strip",
+		"milter-header-reject", "milter-header-filter", "milter-body-discard", "milter-header-hold", "milter-header-redirect", "milter-header-bcc",
+	} {
+		check(t, "postfix/cleanup", []line{
+			{action + ": header X: y" + tail + ": why", env(Event{Check: Check{Action: action, Stage: "header", Header: "X: y", Text: "why"}})},
+		})
+	}
+	checkWarning(t, "postfix/cleanup", []line{
+		{"message rejected: hopcount exceeded", Event{Kind: Verdict, Check: Check{Action: "reject", Text: "message rejected: hopcount exceeded"}}},
+		{"virtual_alias_maps map lookup problem for x@y -- message not accepted, try again later", Event{Kind: Aborted}},
+		{"milter_header_checks lookup error -- deferring delivery", Event{Kind: Aborted}},
+		{"-- message not accepted, try again later than x@y", Event{}},
+		{"something new", Event{}},
 	})
 }
 
@@ -205,6 +325,7 @@ func TestQmgr(t *testing.T) {
 			{"removed", Event{Kind: Removed}},
 			{"removed (why)", Event{Kind: Removed, RemovedAs: "why"}},
 			{"skipped, still being delivered", Event{Kind: Noted}},
+			{"skipped, still being delivered?", Event{}},
 			{
 				"to=<x@y>, relay=none, delay=0, delays=0/0/0/0, dsn=4.3.0, status=deferred (mail transport unavailable)",
 				Event{Kind: Delivery, To: "x@y", HasTo: true, Delivered: Attempt{
@@ -224,9 +345,15 @@ func TestBounce(t *testing.T) {
 			{"postmaster non-delivery notification: 4F2A31B2D", Event{Kind: Notice, Rel: RelBounce, LinkID: "4F2A31B2D"}},
 			{"sender delay notification: 4jXBLn2st4z1SGbl", Event{Kind: Notice, Rel: RelDelayNotice, LinkID: "4jXBLn2st4z1SGbl"}},
 			{"sender delivery status notification: 4F2A31B2D", Event{Kind: Notice, Rel: RelDSN, LinkID: "4F2A31B2D"}},
-			{"sender notification failed to a@b: why", Event{Kind: Noted}}, // Postfix 3.11
+			{"postmaster delay notification: 4F2A31B2D", Event{Kind: Notice, Rel: RelDelayNotice, LinkID: "4F2A31B2D"}},
+			{"sender notification failed to a@b", Event{Kind: Noted}}, // Postfix 3.11
+			{"sender notification failed to a@b: why", Event{Kind: Noted}},
+			{"sender notification failed to a non-delivery notification: 4F2A31B2D", Event{Kind: Noted}}, // an address of a stranger's
+			{"postmaster notice failed while bouncing to a@b", Event{Kind: Noted}},
 			{"undeliverable postmaster notification discarded", Event{Kind: Noted}},
 			{"not sending trace/success notification for double-bounce message", Event{Kind: Noted}},
+			{"reader non-delivery notification: 4F2A31B2D", Event{}},
+			{"sender", Event{}},
 			{"sender non-delivery notification: nothing", Event{}},
 			{"sender odd notification: 4F2A31B2D", Event{}},
 		})
@@ -242,7 +369,9 @@ func TestPostsuper(t *testing.T) {
 		{"expired", Event{Kind: ForceExpired}},
 		{"renamed", Event{}},
 	})
-	if e := Parse("postfix/postsuper", "Deleted: 1 message"); e.Kind != Unknown || e.QueueID != "" {
-		t.Errorf("a summary became %+v", e)
+	for _, text := range []string{"Deleted: 1 message", "Force-expired: 2 messages", "Renamed to match inode number: 3 messages", "warning: QUEUE FILE NAMES WERE CHANGED TO MATCH INODE NUMBERS"} {
+		if e := Parse("postfix/postsuper", text); e.Kind != Unknown || e.QueueID != "" || e.NoQueue {
+			t.Errorf("a summary became %+v", e)
+		}
 	}
 }

@@ -6,31 +6,12 @@ import (
 	"strings"
 )
 
-// parseAgent reads the lines of the delivery agents smtp, lmtp, local, virtual,
-// pipe, error, retry and discard.
+// parseAgent reads the lines of the delivery agents beside smtp and lmtp: local,
+// virtual, pipe, error (which serves as retry too) and discard.
 func (e *Event) parseAgent() {
 	if strings.HasPrefix(e.Text, "to=<") {
 		e.parseDelivery()
-		return
 	}
-	if agentRemark(e.Text) {
-		e.Kind = Noted
-	}
-}
-
-// agentRemark tells whether smtp or lmtp remarks on one server while the
-// outcome is still open: it goes on to the next one (src/smtp/smtp_trouble.c,
-// smtp_proto.c).
-func agentRemark(s string) bool {
-	for _, p := range [...]string{
-		"host ", "lost connection with ", "conversation with ", "TLS is required", "Cannot start TLS",
-		"SASL authentication failed", "enabling PIX workarounds", "breaking line ", "Sender requested REQUIRETLS",
-	} {
-		if strings.HasPrefix(s, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // parseDelivery reads
@@ -41,7 +22,7 @@ func agentRemark(s string) bool {
 // nothing behind "status=" is taken for an attribute.
 func (e *Event) parseDelivery() {
 	s := e.Text[len("to=<"):]
-	to, s, ok := mailbox(s, func(rest string) bool {
+	to, s, ok := recipientMailbox(s, func(rest string) bool {
 		return strings.HasPrefix(rest, ", orig_to=<") || strings.HasPrefix(rest, ", relay=")
 	})
 	if !ok {
@@ -49,15 +30,18 @@ func (e *Event) parseDelivery() {
 	}
 	e.To, e.HasTo = to, true
 	if rest, found := strings.CutPrefix(s, ", orig_to=<"); found {
-		if e.OrigTo, s, ok = mailbox(rest, func(rest string) bool { return strings.HasPrefix(rest, ", relay=") }); !ok {
+		if e.OrigTo, s, ok = recipientMailbox(rest, func(rest string) bool { return strings.HasPrefix(rest, ", relay=") }); !ok {
 			return
 		}
 	}
 	e.Kind = Delivery
 	a := &e.Delivered
 	a.Incomplete = true
+	// What no comma follows may be the first half of a value: a cut delay would tell another arrival.
 	relay, s, ok := strings.Cut(s[len(", relay="):], ", ")
-	a.Relay = parseRelay(relay)
+	if ok {
+		a.Relay = parseRelay(relay)
+	}
 	for ok {
 		if status, found := strings.CutPrefix(s, "status="); found {
 			a.takeStatus(status)
@@ -67,9 +51,19 @@ func (e *Event) parseDelivery() {
 			return
 		}
 		var attribute string
-		attribute, s, ok = strings.Cut(s, ", ")
-		a.takeAttribute(attribute)
+		if attribute, s, ok = strings.Cut(s, ", "); ok {
+			a.takeAttribute(attribute)
+		}
 	}
+}
+
+// recipientMailbox is mailbox, save that a line without a status is cut: what looks
+// like the end of an address there may stand within one that is quoted.
+func recipientMailbox(s string, follows func(rest string) bool) (addr, rest string, ok bool) {
+	if addr, rest, ok = quotedMailbox(s, follows); ok || !strings.Contains(s, ", status=") {
+		return addr, rest, ok
+	}
+	return looseMailbox(s, follows)
 }
 
 func (a *Attempt) takeAttribute(s string) {
@@ -143,7 +137,7 @@ func (a *Attempt) takeStatus(s string) {
 // it.
 func (a *Attempt) takeNextID(daemon string) {
 	if id, ok := strings.CutPrefix(a.Response, "forwarded as "); ok && daemon == "local" {
-		if id, _, _ = strings.Cut(id, " "); ValidQueueID(id) {
+		if id, _, ok = strings.Cut(id, " "); ValidQueueID(id) && (ok || !a.Incomplete) {
 			a.ForwardAs = id
 		}
 		return
@@ -155,6 +149,8 @@ func (a *Attempt) takeNextID(daemon string) {
 	id := a.Response[i+len("queued as "):]
 	if end := strings.IndexAny(id, " ;,()<>"); end >= 0 {
 		id = id[:end]
+	} else if a.Incomplete {
+		return // perhaps half of one
 	}
 	if plainID(id) {
 		a.QueuedAs = id

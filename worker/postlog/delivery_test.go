@@ -71,7 +71,7 @@ func TestDelivery(t *testing.T) {
 		},
 		{strings.Replace(head, "dsn=2.0.0", "dsn=9.9.9", 1) + "status=sent (x)", with(func(a *Attempt) { a.DSN, a.Response = "", "x" })},
 		{strings.Replace(head, "dsn=2.0.0", "dsn=2.0", 1) + "status=sent (x)", with(func(a *Attempt) { a.DSN, a.Response = "", "x" })},
-		{"to=<x@y>, relay=mx.ok.test[192.0.2.7]:25, delay=0.22, delays=0/0.15/0.03/0.03, dsn=2.0.0", with(func(a *Attempt) { a.Status, a.Incomplete = "", true })},
+		{"to=<x@y>, relay=mx.ok.test[192.0.2.7]:25, delay=0.22, delays=0/0.15/0.03/0.03, dsn=2.0.0", with(func(a *Attempt) { a.Status, a.DSN, a.Incomplete = "", "", true })},
 		{"to=<x@y>", Event{}},
 		{"to=<x@y>, relais=none", Event{}},
 		{"host mx.ok.test[192.0.2.7] said: 450 later (in reply to RCPT TO command)", Event{Kind: Noted}},

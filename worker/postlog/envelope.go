@@ -24,6 +24,9 @@ const envelopeMark = "; from=<"
 // Postfix cuts, has room for fewer.
 const maxEnvelopes = 256
 
+// places is how many of them a text is worth: each may be read to the end.
+func places(text string) int { return min(maxEnvelopes, 1+8<<20/(len(text)+1)) }
+
 // findEnvelope finds the envelope at the end of a verdict's text. What stands
 // before it, and a quoted address in it, is written by strangers and may look like an envelope; only
 // the reason behind it is the postmaster's own. So of all places from which the rest of the
@@ -36,14 +39,37 @@ func findEnvelope(text string, fits func(head string) bool) (envelope, bool) {
 	var best envelope
 	found := false
 	at := strings.LastIndex(text, envelopeMark)
-	for n := 0; at >= 0 && n < maxEnvelopes; n++ {
+	for n := places(text); at >= 0 && n > 0; n-- {
 		e, ok := readEnvelope(text, at)
 		if ok && (!found || e.beats(&best)) && (fits == nil || fits(text[:at])) {
 			best, found = e, true
 		}
 		at = strings.LastIndex(text[:at], envelopeMark)
 	}
+	if !found && fits == nil {
+		return bareEnvelope(text)
+	}
 	return best, found
+}
+
+// bareEnvelope finds the envelope of a verdict before MAIL FROM, when there is
+// no address yet: "; proto=SMTP helo=<H>" at the end. H is the client's own word and stands in the
+// reply too, so of all places from which the rest reads as an envelope to the very end, the first is right.
+func bareEnvelope(text string) (envelope, bool) {
+	for at, n := 0, places(text); n > 0; n-- {
+		i := strings.Index(text[at:], "; proto=")
+		if i < 0 {
+			break
+		}
+		at += i
+		e := envelope{start: at, end: len(text)}
+		rest, ok := e.readSession(text[at+len(";"):])
+		if ok && rest == "" && (e.proto == "SMTP" || e.proto == "ESMTP") {
+			return e, true
+		}
+		at++
+	}
+	return envelope{}, false
 }
 
 // beats tells whether e, which begins further left, is the better reading.
@@ -63,23 +89,31 @@ func readEnvelope(text string, at int) (envelope, bool) {
 	if s, ok = e.readAddress(s, "to=<", afterTo, &e.to, &e.hasTo); !ok {
 		return e, false
 	}
-	if rest, found := strings.CutPrefix(trimSeparator(s), "proto="); found {
-		e.proto, s = cutWord(rest)
+	if s, ok = e.readSession(s); !ok {
+		return e, false
 	}
-	if rest, found := strings.CutPrefix(trimSeparator(s), "helo=<"); found {
-		end := strings.IndexByte(rest, '>')
-		if end < 0 {
-			return e, false
-		}
-		e.helo, s = rest[:end], rest[end+1:]
-	}
-	s = e.readSASL(s)
 	e.end = len(text) - len(s)
-	if s == "" {
+	if s == "" || s == ":" { // milter_header_checks write the colon before no reason too
 		return e, true
 	}
 	e.reason, ok = strings.CutPrefix(s, ": ")
 	return e, ok
+}
+
+// readSession reads " proto=P helo=<H>" and a login, each of which may be
+// absent.
+func (e *envelope) readSession(s string) (rest string, ok bool) {
+	if value, found := strings.CutPrefix(trimSeparator(s), "proto="); found {
+		e.proto, s = cutWord(value)
+	}
+	if value, found := strings.CutPrefix(trimSeparator(s), "helo=<"); found {
+		end := strings.IndexByte(value, '>')
+		if end < 0 {
+			return s, false
+		}
+		e.helo, s = value[:end], value[end+1:]
+	}
+	return e.readSASL(s), true
 }
 
 // readAddress reads an optional "key=<address>" at the start of s.
@@ -101,7 +135,7 @@ func (e *envelope) readAddress(s, key string, follows func(string) bool, addr *s
 func afterFrom(s string) bool { return strings.HasPrefix(trimSeparator(s), "to=<") || afterTo(s) }
 
 func afterTo(s string) bool {
-	if s == "" || strings.HasPrefix(s, ": ") {
+	if s == "" || s == ":" || strings.HasPrefix(s, ": ") {
 		return true
 	}
 	s = trimSeparator(s)

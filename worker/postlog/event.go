@@ -22,11 +22,13 @@ const (
 	Requeued                    // postsuper: will be read again by pickup
 	ForceExpired                // postsuper: marked to expire
 	Aborted                     // the client or the server gave up before the end of the message
+	Filtered                    // what a filter found; it decides nothing about the message
 )
 
 var kindNames = [...]string{
 	"unknown", "noted", "client", "pickup", "message-id", "resent-message-id", "verdict", "queue-active",
 	"delivery", "expired", "notice", "removed", "held", "released", "requeued", "force-expired", "aborted",
+	"filtered",
 }
 
 // String returns the kind's name in lower case.
@@ -58,7 +60,7 @@ type Event struct {
 	Proto   string
 	HELO    string
 
-	Client Host // Client and Verdict
+	Client Host // Client, Verdict and Aborted
 	SASL   SASL
 
 	UID         int64  // Pickup
@@ -72,7 +74,7 @@ type Event struct {
 
 	Delivered Attempt // Delivery
 
-	Check Check // Verdict
+	Check Check // Verdict, Filtered
 
 	Rel    Rel    // Notice
 	LinkID string // Notice: queue id of the notice

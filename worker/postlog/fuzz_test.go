@@ -9,10 +9,14 @@ import (
 
 // parts lists the strings of an event that must be parts of the text.
 func (e *Event) parts() []string {
+	action := e.Check.Action
+	if e.Kind == Filtered && (action == note || action == "sign" || action == "greylist" || verdictWord(action) == action) {
+		action = "" // a word of ours
+	}
 	return []string{
 		e.Text, e.Level, e.QueueID, e.From, e.To, e.OrigTo, e.Proto, e.HELO, e.Client.Name, e.Client.IP, e.SASL.Method, e.SASL.Username, e.SASL.Sender,
 		e.OrigID, e.OrigQueueID, e.ID, e.Delivered.Relay.Name, e.Delivered.Relay.IP, e.Delivered.Relay.Other, e.Delivered.TLS, e.Delivered.DSN,
-		e.Delivered.Status, e.Delivered.Response, e.Delivered.QueuedAs, e.Delivered.ForwardAs, e.Check.Action, e.Check.Stage, e.Check.Code,
+		e.Delivered.Status, e.Delivered.Response, e.Delivered.QueuedAs, e.Delivered.ForwardAs, action, e.Check.Stage, e.Check.Code,
 		e.Check.DSN, e.Check.Text, e.Check.Header, e.LinkID, e.RemovedAs,
 	}
 }
@@ -27,6 +31,19 @@ var fuzzSeeds = []string{
 	"Nov 22 01:29:04 mx1 postfix/pickup[17]: 4F2A31: uid=0 from=<a@b> orig_id=4F2A32",
 	"Nov 22 01:29:04 mx1 postfix/qmgr[17]: 4F2A31: from=<a@b>, size=1, nrcpt=1 (queue active)",
 	"Nov 22 01:29:04 mx1 postfix/bounce[17]: 4F2A31: sender delay notification: 4F2A32",
+	"Nov 22 01:29:04 mx1 postfix/smtpd[17]: 4F2A31: lost connection after DATA (12 bytes) from x[192.0.2.1]",
+	"Nov 22 01:29:04 mx1 postfix/qmqpd[17]: warning: 4F2A31: x[192.0.2.1]: Error: message too large",
+	"Nov 22 01:29:04 mx1 postfix/cleanup[17]: 4F2A31: milter-header-hold: header X: y from x[192.0.2.1]; from=<> to=<a@b> proto=ESMTP helo=<h>: ",
+	"Nov 22 01:29:04 mx1 postfix/cleanup[17]: 4F2A31: milter-hold: END-OF-MESSAGE from x[192.0.2.1]: why; from=<> to=<a@b> proto=ESMTP helo=<h>",
+	"Nov 22 01:29:04 mx1 postfix/cleanup[17]: 4F2A31: reject: mime-error nesting exceeds safety limit: x from local; from=<> to=<unknown>",
+	"Nov 22 01:29:04 mx1 postfix/cleanup[17]: warning: 4F2A31: a map lookup problem for b -- message not accepted, try again later",
+	"Nov 22 01:29:04 mx1 postfix/smtp[17]: 4F2A31: replace: header Subject: x: y",
+	"Nov 22 01:29:04 mx1 postfix/bounce[17]: warning: 4F2A31: sender notification failed to a@b: why",
+	"Nov 22 01:29:04 mx1 postfix/postsuper[17]: 4F2A31: expired",
+	"Nov 22 01:29:04 mx1 opendkim[17]: 4F2A31: DKIM-Signature field added (s=a, d=b)",
+	"Nov 22 01:29:04 mx1 opendmarc[17]: 4F2A31: SPF(mailfrom): a@b softfail",
+	"Nov 22 01:29:04 mx1 milter-greylist[17]: 4F2A31: addr x[192.0.2.1] from <a> to <b> delayed for 00:05:00 (ACL 1)",
+	"Nov 22 01:29:04 mx1 policyd-spf[17]: 4F2A31: prepend Received-SPF: Pass (mailfrom) identity=mailfrom",
 	"Feb 30 01:29:04 mx1 x: \xff\x00",
 }
 
@@ -102,10 +119,20 @@ func FuzzParse(f *testing.F) {
 		if e.Size < 0 || e.NRcpt < 0 || e.UID < 0 {
 			t.Errorf("%+v", e)
 		}
-		// What follows level and queue id reads the same under the same id.
+		// A filter's words reach the checks and nothing else.
+		if e.Kind == Filtered {
+			bare := Event{Kind: Filtered, Daemon: e.Daemon, Service: e.Service, Level: e.Level, QueueID: e.QueueID, NoQueue: e.NoQueue, Text: e.Text, Check: e.Check}
+			if e != bare || e.Check.Action == "" {
+				t.Errorf("%+v", e)
+			}
+		}
+		// The parts put together are the line again.
 		if e.QueueID != "" {
-			again := Parse(program, e.QueueID+": "+e.Text)
-			again.Level = e.Level
+			level := ""
+			if e.Level != "" {
+				level = e.Level + ": "
+			}
+			again := Parse(program, level+e.QueueID+": "+e.Text)
 			if again != e {
 				t.Errorf("%+v\nagain %+v", e, again)
 			}

@@ -24,13 +24,15 @@ func ParseInto(e *Event, program, text string) {
 		return
 	}
 	switch e.Daemon {
-	case "smtpd", "qmqpd", "postscreen":
+	case "smtpd":
 		e.parseSMTPD()
 	case "cleanup":
 		e.parseCleanup()
 	case "qmgr", "oqmgr", "nqmgr":
 		e.parseQmgr()
-	case "smtp", "lmtp", "local", "virtual", "pipe", "error", "retry", "discard":
+	case "smtp", "lmtp":
+		e.parseSMTP()
+	case "local", "virtual", "pipe", "error", "retry", "discard":
 		e.parseAgent()
 	case "bounce", "defer", "trace":
 		e.parseBounce()
@@ -38,6 +40,12 @@ func ParseInto(e *Event, program, text string) {
 		e.parsePickup()
 	case "postsuper":
 		e.parsePostsuper()
+	case "qmqpd":
+		e.parseQMQPD()
+	case "postscreen":
+		e.parsePostscreen()
+	default:
+		e.parseFilter()
 	}
 }
 

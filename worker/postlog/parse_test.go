@@ -36,6 +36,18 @@ func checkNoQueue(t *testing.T, program string, lines []line) {
 	}
 }
 
+// checkWarning is check for lines that begin with "warning: ".
+func checkWarning(t *testing.T, program string, lines []line) {
+	t.Helper()
+	for _, l := range lines {
+		want := l.want
+		want.Service, want.Daemon, want.QueueID, want.Text, want.Level = program, Parse(program, "").Daemon, testID, l.text, "warning"
+		if got := Parse(program, "warning: "+testID+": "+l.text); got != want {
+			t.Errorf("%s: %s\n got %+v\nwant %+v", program, l.text, got, want)
+		}
+	}
+}
+
 func TestPrograms(t *testing.T) {
 	for _, tt := range []struct {
 		program, daemon, instance string
@@ -71,7 +83,22 @@ func TestDaemonsDoNotMix(t *testing.T) {
 		{"postfix/smtpd", "removed"},
 		{"postfix/smtp", "removed"},
 		{"postfix/bounce", "removed"},
-		{"opendkim", "removed"},
+		{"postfix/postscreen", "client=x[192.0.2.1]"},
+		{"postfix/postscreen", "lost connection after DATA from x[192.0.2.1]"},
+		{"postfix/qmqpd", "reject: RCPT from x[192.0.2.1]: 550 no"},
+		{"postfix/smtpd", "x[192.0.2.1]: lost connection while receiving message content"},
+		{"postfix/smtpd", "warning: header Subject: x"},
+		{"postfix/smtp", "reject: header Subject: x"},
+		{"postfix/smtp", "hold: header Subject: x from local; from=<>"},
+		{"postfix/local", "warning: header Subject: x"},
+		{"postfix/local", "host x[192.0.2.1] said: 450 later"},
+		{"postfix/cleanup", "reject: RCPT from x[192.0.2.1]: 550 no"},
+		{"postfix/cleanup", "lost connection after DATA from x[192.0.2.1]"},
+		{"postfix/bounce", "placed on hold"},
+		{"postfix/smtpd", "DKIM verification successful"},
+		{"postfix/pickup", "client=x[192.0.2.1]"},
+		{"cron", "removed"},
+		{"pmg-smtp-filter", "removed"},
 		{"postfix/anvil", "to=<a@b>, relay=none, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (x)"},
 		{"postfix/qmgr", "client=x[192.0.2.1]"},
 		{"postfix/cleanup", "client=x[192.0.2.1]"},
@@ -89,7 +116,7 @@ func TestDaemonsDoNotMix(t *testing.T) {
 
 func TestKindNames(t *testing.T) {
 	seen := map[string]bool{}
-	for k := Unknown; k <= Aborted; k++ {
+	for k := Unknown; k <= Filtered; k++ {
 		if name := k.String(); name == "invalid" || seen[name] {
 			t.Errorf("kind %d is called %q", k, name)
 		} else {

@@ -3,10 +3,14 @@ package postlog
 import "strings"
 
 // parsePickup reads "uid=N from=<S>[ orig_id=ID]" (src/pickup/pickup.c).
-// pickup writes the sender as the submitter gave it.
+// pickup writes the sender as the submitter gave it. orig_id is the id that the message had before
+// "postsuper -r".
 func (e *Event) parsePickup() {
 	rest, ok := strings.CutPrefix(e.Text, "uid=")
 	if !ok {
+		if e.Level == "warning" && strings.HasPrefix(e.Text, "message has been queued for ") {
+			e.Kind = Noted
+		}
 		return
 	}
 	uid, rest, ok := strings.Cut(rest, " from=<")

@@ -13,13 +13,14 @@ func (e *Event) parseQmgr() {
 		e.parseRemoved()
 	case strings.HasPrefix(s, "to=<"):
 		e.parseDelivery()
-	case strings.HasPrefix(s, "skipped, still being delivered"):
+	case s == "skipped, still being delivered":
 		e.Kind = Noted
 	}
 }
 
 // parseQueueFile reads "S>, size=N, nrcpt=N (queue active)" and
-// "S>, status=expired, returned to sender".
+// "S>, status=expired, returned to sender", or "force-expired" (Postfix 3.5 and later) after
+// "postsuper -e".
 func (e *Event) parseQueueFile(s string) {
 	from, rest, ok := mailbox(s, func(rest string) bool {
 		return strings.HasPrefix(rest, ", size=") || strings.HasPrefix(rest, ", status=")
@@ -36,8 +37,12 @@ func (e *Event) parseQueueFile(s string) {
 		return
 	}
 	e.Kind = QueueActive
-	size, rest, _ := strings.Cut(rest[len(", size="):], ", nrcpt=")
-	e.Size, e.HasSize = digits(size)
-	nrcpt, _, _ := strings.Cut(rest, " ")
-	e.NRcpt, e.HasNRcpt = digits(nrcpt)
+	// A number that nothing follows may be the first half of one.
+	size, rest, ok := strings.Cut(rest[len(", size="):], ", nrcpt=")
+	if ok {
+		e.Size, e.HasSize = digits(size)
+	}
+	if nrcpt, _, ok := strings.Cut(rest, " "); ok {
+		e.NRcpt, e.HasNRcpt = digits(nrcpt)
+	}
 }

@@ -109,7 +109,7 @@ func decode52(s string) (n int64, ok bool) {
 const maxUnixSeconds = 253402300799
 
 // splitQueueID takes "ID: rest" apart. noqueue is true for "NOQUEUE: rest",
-// which stands where Postfix has no queue file yet.
+// which stands where Postfix has no queue file yet, and for "proxy-reject:", which stays.
 func splitQueueID(text string) (id, rest string, noqueue bool) {
 	colon := strings.IndexByte(text, ':')
 	if colon < minShortID || colon > maxQueueID || colon+1 < len(text) && text[colon+1] != ' ' {
@@ -119,6 +119,8 @@ func splitQueueID(text string) (id, rest string, noqueue bool) {
 	switch {
 	case id == "NOQUEUE":
 		return "", rest, true
+	case id == proxyReject:
+		return "", text, true
 	case ValidQueueID(id):
 		return id, rest, false
 	}
@@ -127,7 +129,7 @@ func splitQueueID(text string) (id, rest string, noqueue bool) {
 
 // LeadingQueueID returns the queue id that a text begins with, after an optional
 // level word, as [Parse] finds it and without the rest of its work. noqueue is true for
-// "NOQUEUE:".
+// "NOQUEUE:" and "proxy-reject:".
 func LeadingQueueID(text string) (id string, noqueue bool) {
 	_, text = splitLevel(text)
 	id, _, noqueue = splitQueueID(text)
