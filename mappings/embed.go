@@ -11,7 +11,7 @@ const (
 	// Schema is the revision of the mapping and of the documents in it.
 	// It stands in _meta.schema of everything setup installs. A binary
 	// refuses to write where it finds a higher one.
-	Schema = 1
+	Schema = 2
 
 	// Product is the mark in _meta.product by which an index, a template or
 	// a state index is known to be ours.

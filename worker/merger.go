@@ -35,13 +35,15 @@ type Merger struct {
 
 	firstPause time.Duration // zero is the constant; tests have less time
 
+	sessions sessions
+
 	mu     sync.Mutex
 	report *Report
 }
 
 // Take merges one batch and returns when the target holds it.
 func (m *Merger) Take(ctx context.Context, b *message.Batch) error {
-	work := newWork(b.Lines)
+	work := newWork(b.Lines, m.sessions.join(b))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, m.Concurrency))
 	group.Go(func() error { return m.rejects(groupCtx, b.Rejects) })
@@ -74,10 +76,10 @@ func (m *Merger) count(f func(*Report)) {
 
 // newWork lists the keys in an order that is the same in each run, so that a
 // repeated run asks the same questions.
-func newWork(lines map[message.Key][]message.Line) []*keyWork {
+func newWork(lines map[message.Key][]message.Line, found map[message.Key][]message.Finding) []*keyWork {
 	work := make([]*keyWork, 0, len(lines))
 	for k, l := range lines {
-		work = append(work, &keyWork{key: k, lines: l})
+		work = append(work, &keyWork{key: k, lines: l, found: found[k]})
 	}
 	slices.SortFunc(work, func(a, b *keyWork) int { return compareKeys(a.key, b.key) })
 	return work

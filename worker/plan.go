@@ -51,7 +51,8 @@ type fateOf struct {
 // keyWork is one key on its way into the target.
 type keyWork struct {
 	key      message.Key
-	lines    []message.Line // new ones, as read
+	lines    []message.Line    // new ones, as read
+	found    []message.Finding // of the sessions, beside them
 	docs     []message.Document
 	steps    []step
 	held     []message.Stored // what the target holds for the key, as far as known; no JSON
@@ -82,28 +83,35 @@ func (w *keyWork) plan(stored []message.Stored, o message.Options, scratch *[]by
 		union = append(union, lines...)
 	}
 	w.docs = message.Merge(w.key, union, o)
-	w.compare(stored, o, scratch)
-	return nil
+	message.Attach(w.docs, w.found)
+	return w.compare(stored, o, scratch)
 }
 
 // compare turns the difference between stored and merged documents into steps.
-func (w *keyWork) compare(stored []message.Stored, o message.Options, scratch *[]byte) {
+func (w *keyWork) compare(stored []message.Stored, o message.Options, scratch *[]byte) error {
 	var same []message.Stored
 	for i := range w.docs {
 		d := &w.docs[i]
-		*scratch = d.AppendJSON((*scratch)[:0])
-		source := bytes.Clone(*scratch)
 		at := slices.IndexFunc(stored, func(s message.Stored) bool { return s.ID == d.ID })
 		if at < 0 {
-			w.steps = append(w.steps, step{phase: grow, fate: created, doc: d, change: message.Change{Action: message.Create, ID: d.ID, Source: source}})
+			*scratch = d.AppendJSON((*scratch)[:0])
+			w.steps = append(w.steps, step{phase: grow, fate: created, doc: d, change: message.Change{
+				Action: message.Create, ID: d.ID, Source: bytes.Clone(*scratch),
+			}})
 			continue
 		}
 		old := stored[at]
-		if bytes.Equal(old.Source, source) {
+		found := d.Session
+		var err error
+		// The session is no reason to write: with the stored one, the bytes are compared.
+		if d.Session, err = message.StoredSession(old.Source); err != nil {
+			return err
+		}
+		if *scratch = d.AppendJSON((*scratch)[:0]); bytes.Equal(old.Source, *scratch) {
 			same = append(same, old)
 			continue
 		}
-		w.update(d, source, old, len(stored) == 1 && len(w.docs) == 1, o)
+		w.update(d, found, old, len(stored) == 1 && len(w.docs) == 1, o)
 	}
 	for _, old := range stored {
 		if !slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.ID == old.ID }) {
@@ -113,6 +121,7 @@ func (w *keyWork) compare(stored []message.Stored, o message.Options, scratch *[
 		}
 	}
 	w.keep(same)
+	return nil
 }
 
 // keep deals with documents that stay as they are. Where another document of
@@ -137,18 +146,27 @@ func (w *keyWork) keep(same []message.Stored) {
 // written twice: first with all that it has and gets, then without those that are in their new document by
 // then. The first write is made even where it changes nothing: another document may lose lines that
 // this one keeps, and see keep.
-func (w *keyWork) update(d *message.Document, source []byte, old message.Stored, only bool, o message.Options) {
-	change := message.Change{Action: message.Update, ID: d.ID, Source: source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm}
-	s := step{phase: grow, fate: updated, doc: d, old: &old, change: change}
-	if only { // a union never loses a line
-		w.steps = append(w.steps, s)
-		return
+//
+// d has the stored session; found is what is new of it. A document that loses lines may lose those by which
+// its session was found, so it keeps only what was found anew.
+func (w *keyWork) update(d *message.Document, found *message.Session, old message.Stored, only bool, o message.Options) {
+	change := message.Change{Action: message.Update, ID: d.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm}
+	s := step{phase: grow, fate: updated, doc: d, old: &old}
+	var lost []message.Line
+	gained := false
+	if !only { // a union never loses a line
+		lost, gained = difference(old, d)
 	}
-	lost, gained := difference(old, d)
 	if len(lost) == 0 {
+		d.Session = d.Session.Unite(found)
+		change.Source = d.AppendJSON(nil)
+		s.change = change
 		w.steps = append(w.steps, s)
 		return
 	}
+	d.Session = found
+	change.Source = d.AppendJSON(nil)
+	s.change = change
 	s.phase = shrink
 	// The stub of a refused document carries its lines, so all of them belong to this one.
 	united := d.United(lost, o)

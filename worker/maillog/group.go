@@ -26,9 +26,10 @@ type group struct {
 	host  *host
 	id    string
 	lines []message.Line
-	past  message.Past // of the messages with this key that were written before
-	last  time.Time    // of the latest line
-	size  int64        // bytes it counts for
+	past  message.Past      // of the messages with this key that were written before
+	last  time.Time         // of the latest line
+	size  int64             // bytes it counts for
+	found []message.Finding // of its sessions
 
 	mayEnd bool // a line was added that may be an end, since the group was last looked at
 	queued bool // it is in the host's queue

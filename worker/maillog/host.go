@@ -23,6 +23,9 @@ type host struct {
 	// older cannot meet a new one in a day.
 	day             int64 // days since 1970
 	written, before map[string]message.Past
+
+	sessions message.Sessions
+	settled  time.Time // the clock when the sessions were last settled
 }
 
 type look struct {
@@ -30,8 +33,39 @@ type look struct {
 	due   time.Time
 }
 
-func newHost(name string) *host {
-	return &host{name: name, open: make(map[string]*group), written: make(map[string]message.Past)}
+// eventCost is about what a line takes that [message.Sessions] holds.
+const eventCost = 400
+
+func newHost(name string, memory int64) *host {
+	h := &host{name: name, open: make(map[string]*group), written: make(map[string]message.Past)}
+	h.sessions.Max = int(max(memory/8/eventCost, 16))
+	return h
+}
+
+// settleEvery is how far the clock moves between two looks at the sessions. It
+// is shorter than afterEnd: a message is written once its session was looked at.
+const settleEvery = afterEnd / 2
+
+// settleSessions gives the groups what is known of their sessions, up to the
+// window.
+func (h *host) settleSessions(window time.Duration) {
+	if h.clock.Sub(h.settled) < settleEvery {
+		return
+	}
+	h.settled = h.clock
+	settled := h.clock.Add(-window)
+	h.sessions.Settle(settled, settled, h.found)
+}
+
+// found keeps a finding for the document of its message. One about a message
+// that was written or spilled is let go.
+func (h *host) found(id string, f message.Finding) {
+	if g := h.open[id]; g != nil {
+		if g.found == nil {
+			g.found = make([]message.Finding, 0, 2) // as it comes and as it goes
+		}
+		g.found = append(g.found, f)
+	}
 }
 
 // enqueue plans a look at the group once the window has passed its last line.

@@ -72,6 +72,10 @@ func (m *merger) run(ctx context.Context, in *sequence) error {
 	if err != nil {
 		return err
 	}
+	for _, h := range m.hosts {
+		end := h.clock.Add(m.Window + afterEnd)
+		h.sessions.Settle(end, end, h.found)
+	}
 	for m.groups.first != nil {
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -104,6 +108,8 @@ func (m *merger) take(l *postlog.Line) error {
 		return m.hold(h, id, l)
 	case noqueue:
 		return m.takeReject(h, l)
+	default:
+		h.sessions.Add(message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
 	}
 	m.report.NoQueueID++
 	return nil
@@ -116,7 +122,7 @@ func (m *merger) host(name string) *host {
 	name = message.CleanHost(name)
 	h := m.hosts[name]
 	if h == nil {
-		h = newHost(strings.Clone(name))
+		h = newHost(strings.Clone(name), m.MaxMemory)
 		m.hosts[h.name] = h
 		m.held += hostCost
 	}
@@ -147,6 +153,7 @@ func (m *merger) takeReject(h *host, l *postlog.Line) error {
 
 // hold adds a line to the group of its key.
 func (m *merger) hold(h *host, id string, l *postlog.Line) error {
+	h.sessions.Claim(id, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
 	g := h.open[id]
 	if g == nil {
 		if m.spill.has(h.name, id) {
@@ -176,6 +183,7 @@ func (m *merger) open(h *host, id string) *group {
 // pass writes what is due now that the host's clock has moved on.
 func (m *merger) pass(h *host) error {
 	m.recordsForgotten(h.turnDay())
+	h.settleSessions(m.Window)
 	for g := h.due(); g != nil; g = h.due() {
 		switch {
 		case g.gone:
@@ -210,6 +218,7 @@ func (m *merger) write(g *group) error {
 
 func (m *merger) settle(g *group, docs []message.Document, now message.Past, late int) error {
 	lines := len(g.lines)
+	message.Attach(docs, g.found)
 	m.drop(g)
 	h := g.host
 	if _, known := h.recall(g.id); !known {

@@ -194,17 +194,18 @@ func TestARejectThatComesTwiceIsOneDocument(t *testing.T) {
 func TestOnlyProgramsThatNameIDsAreRead(t *testing.T) {
 	lines := append(life(time.Date(testYear, 11, 22, 1, 0, 0, 0, time.UTC), "ABCDEF012", true),
 		"Nov 22 01:00:00 mx1 opendkim[7]: ABCDEF012: DKIM-Signature field added (s=s, d=a)",
+		"Nov 22 01:00:00 mx1 postfix/smtpd[1]: ABCDEF012: said what nobody knows",
 		"Nov 22 01:00:00 mx1 kernel: ABCDEF012: not mail",
 		"Nov 22 01:00:00 mx1 CRON[3]: (root) CMD (true)",
 		"not a log line", "", "\x00\x00\x00")
 	_, report := merged(t, Options{Inputs: []Input{input("log", text(lines))}, Year: testYear, Explain: true})
-	want := Report{Lines: 11, Bytes: int64(len(text(lines))), NotSyslog: 3, Foreign: 2, Parsed: 5, Unparsed: 1, Messages: 1}
+	want := Report{Lines: 12, Bytes: int64(len(text(lines))), NotSyslog: 3, Foreign: 2, Parsed: 6, Unparsed: 1, Messages: 1}
 	shapes := report.Shapes
 	report.Shapes = nil
 	if fmt.Sprint(report) != fmt.Sprint(want) {
 		t.Errorf("got %+v\nwant %+v", report, want)
 	}
-	if len(shapes) != 1 || shapes[0].Daemon != "opendkim" || shapes[0].Count != 1 {
+	if len(shapes) != 1 || shapes[0].Daemon != "smtpd" || shapes[0].Count != 1 {
 		t.Errorf("shapes: %+v", shapes)
 	}
 }

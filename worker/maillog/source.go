@@ -218,8 +218,38 @@ func (s *source) parseNext(raw string) (postlog.Line, error) {
 			return line, err
 		}
 	}
+	if away := line.Time.Sub(s.last); (away > foldGap || away < -DefaultWindow) && s.zone != time.UTC {
+		line.Time = s.unfold(line.Time)
+	}
 	s.last, s.year = line.Time, year
 	return line, nil
+}
+
+// foldGap is how far a stamp must be ahead of the one before to be looked at
+// twice: less than any hour that is repeated.
+const foldGap = 20 * time.Minute
+
+// unfold settles the hour that a clock repeats in autumn, when a stamp without
+// a zone may mean two times: the earlier one, unless that is long past.
+//
+// Which of the two time.Date gives depends on the zone.
+func (s *source) unfold(t time.Time) time.Time {
+	_, offset := t.In(s.zone).Zone()
+	for _, shift := range [...]time.Duration{-time.Hour, time.Hour, -30 * time.Minute, 30 * time.Minute, -2 * time.Hour, 2 * time.Hour} {
+		other := t.Add(shift)
+		if _, o := other.In(s.zone).Zone(); time.Duration(offset-o)*time.Second != shift {
+			continue // another time of day
+		}
+		earlier, later := t, other
+		if shift < 0 {
+			earlier, later = other, t
+		}
+		if earlier.Before(s.last.Add(-DefaultWindow)) {
+			return later
+		}
+		return earlier
+	}
+	return t
 }
 
 // parseFirst settles the year by the first stamp without one. A date after the

@@ -7,6 +7,7 @@ import "github.com/postweave/postweave/worker/postlog"
 type Batch struct {
 	Lines   map[Key][]Line
 	Rejects []HostLine // NOQUEUE rejects; each becomes a document
+	Context []HostLine // lines for [Sessions], among those counted in Other
 	Read    int        // all lines added
 	Other   int        // lines without a queue id at their start and no reject
 	Bytes   int        // of text
@@ -38,6 +39,9 @@ func (b *Batch) Add(host string, l Line) {
 		b.Rejects = append(b.Rejects, HostLine{host, l})
 	default:
 		b.Other++
+		if id == "" && !noqueue && postlog.IsContext(l.Program, l.Text) {
+			b.Context = append(b.Context, HostLine{host, l})
+		}
 	}
 }
 
@@ -56,6 +60,7 @@ func (b *Batch) Join(o *Batch) {
 		}
 	}
 	b.Rejects = append(b.Rejects, o.Rejects...)
+	b.Context = append(b.Context, o.Context...)
 	b.Read += o.Read
 	b.Other += o.Other
 	b.Bytes += o.Bytes

@@ -4,7 +4,7 @@ import "time"
 
 // Schema is the revision of the document's shape and of the parser. A document
 // of a higher one is never overwritten.
-const Schema = 1
+const Schema = 2
 
 // Document kinds.
 const (
@@ -51,7 +51,8 @@ type Document struct {
 	Links         []Link
 	Warnings      []string // sorted
 	Unparsed      int
-	Log           []Line // canonical order
+	Log           []Line   // canonical order
+	Session       *Session // beside the lines in Log; nil where nothing was found
 	searchedWords string
 }
 

@@ -2,6 +2,7 @@ package message
 
 import (
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/postweave/postweave/worker/postlog"
@@ -28,8 +29,9 @@ const softSlack = 2 * time.Second
 
 // start is where an incarnation begins.
 type start struct {
-	at   time.Time
-	hard bool // an origin line; otherwise reckoned from other lines
+	at     time.Time
+	hard   bool // an origin line; otherwise reckoned from other lines
+	pickup bool // an origin line of pickup: the message may be older by any time
 }
 
 // incarnations splits the lines of one key into messages.
@@ -42,10 +44,12 @@ type start struct {
 //     one by more than the tolerance. An earlier one never splits: Postfix stamps the arrival at
 //     MAIL FROM and logs client= only at the first accepted recipient, a mail from pickup
 //     waited before it was read, and a requeued one keeps its old arrival;
-//   - cleanup's first line, or a return to the active queue, after the file was removed, unless
-//     a later delivery names the old arrival.
+//   - a line of cleanup or qmgr clearly after the file was removed, or a second message-id or
+//     another size clearly after the first, unless a later delivery names the old arrival.
 //
-// A line belongs to the last message that had begun by then.
+// A line belongs to the last message that had begun by then, or to the one that begins
+// within the tolerance where nothing was written for as long before: daemons write at once, and their
+// lines, or the clocks that stamp them, may be out of step by seconds.
 func incarnations(k Key, facts []fact) []incarnation {
 	if at, ok := postlog.LongQueueIDTime(k.QueueID); ok {
 		return []incarnation{{facts: facts, anchor: at, arrival: earliest(facts, at)}}
@@ -77,22 +81,39 @@ func earliest(facts []fact, at time.Time) time.Time {
 
 // findStarts returns the boundaries in order. There is always one.
 func findStarts(facts []fact) []start {
-	var starts []start
-	for i := range facts {
-		if isOrigin(&facts[i]) {
-			starts = append(starts, start{facts[i].Time, true})
-		}
-	}
-	starts = addReckoned(starts, facts)
-	starts = addReturns(starts, facts)
+	starts := origins(facts)
+	starts = join(starts, reckoned(facts, starts))
+	starts = join(starts, returns(facts, starts))
 	if len(starts) == 0 || facts[0].Time.Before(begin(starts[0])) && headless(facts, starts[0]) {
-		starts = slices.Insert(starts, 0, start{facts[0].Time, false})
+		starts = slices.Insert(starts, 0, start{at: facts[0].Time})
 	}
 	return starts
 }
 
-func isOrigin(f *fact) bool {
-	return f.event.Kind == postlog.Client || f.event.Kind == postlog.Pickup
+// origins returns a start for each origin line.
+func origins(facts []fact) (starts []start) {
+	for i := range facts {
+		if k := facts[i].event.Kind; k == postlog.Client || k == postlog.Pickup {
+			starts = append(starts, start{facts[i].Time, true, k == postlog.Pickup})
+		}
+	}
+	return starts
+}
+
+// join merges two sorted lists of starts. Of those of one time, soft ones come
+// before the origin lines.
+func join(starts, soft []start) []start {
+	if len(soft) == 0 {
+		return starts
+	}
+	all := make([]start, 0, len(starts)+len(soft))
+	for _, s := range starts {
+		for len(soft) > 0 && !soft[0].at.After(s.at) {
+			all, soft = append(all, soft[0]), soft[1:]
+		}
+		all = append(all, s)
+	}
+	return append(all, soft...)
 }
 
 // begin is the earliest time of a line that belongs to the start.
@@ -112,102 +133,205 @@ func arrivalOf(f *fact) (time.Time, bool) {
 	return f.Time.Add(-delay.Round(time.Millisecond)), true // no digits that the line does not have
 }
 
-// addReckoned adds a start for each arrival that fits none of those known.
-func addReckoned(starts []start, facts []fact) []start {
-	var arrivals []struct{ at, line time.Time }
+// arrival is a reckoned one and the time of the line that it was reckoned from.
+type arrival struct{ at, line time.Time }
+
+// reckoned returns a start for each arrival that fits none of those known,
+// which are origin lines.
+func reckoned(facts []fact, known []start) (starts []start) {
+	var few [8]arrival
+	arrivals := few[:0]
 	for i := range facts {
 		if at, ok := arrivalOf(&facts[i]); ok {
-			arrivals = append(arrivals, struct{ at, line time.Time }{at, facts[i].Time})
+			arrivals = append(arrivals, arrival{at, facts[i].Time})
 		}
 	}
-	slices.SortStableFunc(arrivals, func(a, b struct{ at, line time.Time }) int {
+	slices.SortFunc(arrivals, func(a, b arrival) int {
 		if c := a.at.Compare(b.at); c != 0 {
 			return c
 		}
 		return a.line.Compare(b.line)
 	})
 	for _, a := range arrivals {
-		i := max(current(starts, a.line), 0)
-		if i < len(starts) && !a.at.After(starts[i].at.Add(arrivalTolerance)) && !a.line.Before(starts[i].at.Add(-arrivalTolerance)) {
+		s, ok := lastBy(known, starts, a.line)
+		if ok && !a.at.After(s.Add(arrivalTolerance)) && !a.line.Before(s.Add(-arrivalTolerance)) || a.near(known) {
 			continue
 		}
-		starts = insertStart(starts, start{a.at, false})
+		starts = append(starts, start{at: a.at}) // in order, since the arrivals are
 	}
 	return starts
 }
 
-// addReturns adds a start where a removed message's id comes back to life
-// without an origin line and, as yet, without a delivery.
-func addReturns(starts []start, facts []fact) []start {
+// near tells that the next origin line after the delivery lies within the tolerance
+// of it and of the arrival that it names.
+func (a arrival) near(origins []start) bool {
+	i := begun(origins, a.line)
+	return i < len(origins) && !a.line.Before(origins[i].soon()) && (origins[i].pickup || !a.at.Before(origins[i].soon()))
+}
+
+// soon is how early a line may be and still belong to the start, where nothing
+// speaks against it.
+func (s start) soon() time.Time { return s.at.Add(-arrivalTolerance) }
+
+// lastBy returns the time of the last start that had begun at t, or of the first
+// of all where none had.
+func lastBy(hard, soft []start, t time.Time) (at time.Time, ok bool) {
+	h, s := begun(hard, t), begun(soft, t.Add(softSlack))
+	switch {
+	case h == 0 && s == 0:
+		h, s = min(1, len(hard)), min(1, len(soft))
+		if h > 0 && s > 0 && !hard[0].at.Before(soft[0].at) {
+			h = 0
+		} else if h > 0 {
+			s = 0
+		}
+	case h > 0 && s > 0 && soft[s-1].at.After(hard[h-1].at):
+		h = 0
+	}
+	switch {
+	case h > 0:
+		return hard[h-1].at, true
+	case s > 0:
+		return soft[s-1].at, true
+	}
+	return time.Time{}, false
+}
+
+// begun returns how many of the sorted starts are at or before t.
+func begun(starts []start, t time.Time) int {
+	if n := len(starts); n == 0 || !starts[n-1].at.After(t) {
+		return n
+	}
+	return sort.Search(len(starts), func(i int) bool { return starts[i].at.After(t) })
+}
+
+// returns gives a start where a queue id comes back to life without an origin
+// line and, as yet, without a delivery: at a line of cleanup or qmgr clearly after the removal of the
+// file; at a second message-id clearly after the first, since cleanup logs one for a message; at another size
+// clearly after the first, since a queue file keeps its own. A later delivery that names an old arrival says
+// that it is the old message after all.
+func returns(facts []fact, starts []start) (added []start) {
+	c := course{starts: starts, hard: -1, soft: -1}
+	o := oldest{facts: facts}
+	gone, named, sized := -1, -1, -1 // the last removal, message-id and size clearly before
+	passed := 0
 	for i := range facts {
 		f := &facts[i]
-		if f.event.Kind != postlog.MessageID && f.event.Kind != postlog.QueueActive {
+		for ; facts[passed].Time.Add(arrivalTolerance).Before(f.Time); passed++ {
+			switch facts[passed].event.Kind {
+			case postlog.Removed:
+				gone = passed
+			case postlog.MessageID:
+				named = passed
+			case postlog.QueueActive:
+				if facts[passed].event.HasSize {
+					sized = passed
+				}
+			}
+		}
+		before := gone
+		switch {
+		case f.event.Kind == postlog.MessageID:
+			before = max(gone, named)
+		case f.event.Kind == postlog.QueueActive && f.event.HasSize && sized >= 0 && facts[sized].event.Size != f.event.Size:
+			before = max(gone, sized)
+		}
+		if before < 0 || !returning(f) {
 			continue
 		}
-		s := current(starts, f.Time)
-		if s >= 0 && !removedBefore(facts[:i], starts[s], f.Time) || s < 0 && !removedBefore(facts[:i], start{}, f.Time) {
+		s := c.at(f.Time)
+		var since time.Time
+		if s >= 0 {
+			since = starts[s].at
+		}
+		if n := len(added); n > 0 && added[n-1].at.After(since) {
+			since = added[n-1].at
+		}
+		if facts[before].Time.Before(since.Add(-arrivalTolerance)) || s+1 < len(starts) && !f.Time.Before(starts[s+1].soon()) {
 			continue
 		}
-		if !oldArrivalAfter(facts[i:], starts, s, f.Time) {
-			starts = insertStart(starts, start{f.Time, false})
+		until := len(facts)
+		if s+1 < len(starts) {
+			until = firstAt(facts, i, starts[s+1].soon())
+		}
+		if old := o.arrival(i, until); old.IsZero() || !old.Add(arrivalTolerance).Before(f.Time) {
+			added = append(added, start{at: f.Time})
 		}
 	}
-	return starts
+	return added
 }
 
-// removedBefore tells whether the file was removed between the start and t,
-// clearly before t.
-func removedBefore(facts []fact, s start, t time.Time) bool {
-	for i := range facts {
-		if facts[i].event.Kind == postlog.Removed && !facts[i].Time.Before(s.at) && facts[i].Time.Add(arrivalTolerance).Before(t) {
-			return true
-		}
+// returning tells a line that the queue's own daemons write about a file that is
+// there. Others may speak of a message that is gone: a filter that is slow, a notice, an operator; and a
+// delivery is judged by the arrival that it names.
+func returning(f *fact) bool {
+	switch f.event.Kind {
+	case postlog.MessageID, postlog.QueueActive, postlog.Expired, postlog.Removed:
+		return true
 	}
 	return false
 }
 
-// oldArrivalAfter tells whether a delivery in facts, before the start after s,
-// has an arrival clearly before t.
-func oldArrivalAfter(facts []fact, starts []start, s int, t time.Time) bool {
-	for i := range facts {
-		if s+1 < len(starts) && !facts[i].Time.Before(begin(starts[s+1])) {
-			return false
-		}
-		if at, ok := arrivalOf(&facts[i]); ok && at.Add(arrivalTolerance).Before(t) {
-			return true
+// course finds the start that is current as time goes on.
+type course struct {
+	starts             []start
+	hard, soft         int // index of the last one of each that has begun, or -1
+	hardNext, softNext int // how far starts were looked at for each
+}
+
+// at returns the index of the last start that has begun at t, or -1. t must not
+// go back.
+func (c *course) at(t time.Time) int {
+	for ; c.hardNext < len(c.starts) && !c.starts[c.hardNext].at.After(t); c.hardNext++ {
+		if c.starts[c.hardNext].hard {
+			c.hard = c.hardNext
 		}
 	}
-	return false
+	for ; c.softNext < len(c.starts) && !c.starts[c.softNext].at.After(t.Add(softSlack)); c.softNext++ {
+		if !c.starts[c.softNext].hard {
+			c.soft = c.softNext
+		}
+	}
+	return max(c.hard, c.soft)
+}
+
+// firstAt returns the index of the first fact from i on that is not before t.
+func firstAt(facts []fact, i int, t time.Time) int {
+	return i + sort.Search(len(facts)-i, func(n int) bool { return !facts[i+n].Time.Before(t) })
+}
+
+// oldest finds the earliest arrival that is reckoned from facts[i:until]. The
+// answers for one until are worked out together, since a key may have any number of lines.
+type oldest struct {
+	facts       []fact
+	least       []time.Time // zero where no delivery follows
+	from, until int         // what least holds
+}
+
+func (o *oldest) arrival(i, until int) time.Time {
+	if i >= until {
+		return time.Time{}
+	}
+	if o.least == nil {
+		o.least = make([]time.Time, len(o.facts))
+	}
+	if until != o.until || i < o.from {
+		var least time.Time
+		for k := until - 1; k >= i; k-- {
+			if at, ok := arrivalOf(&o.facts[k]); ok && (least.IsZero() || at.Before(least)) {
+				least = at
+			}
+			o.least[k] = least
+		}
+		o.from, o.until = i, until
+	}
+	return o.least[i]
 }
 
 // headless tells whether lines before the first start are a message of their
-// own, whose first lines are missing, and no mere disorder of the clock: it was removed, or it is
-// clearly older.
+// own, whose first lines are missing, and no mere disorder: the first is clearly older.
 func headless(facts []fact, first start) bool {
-	for i := range facts {
-		if !facts[i].Time.Before(begin(first)) {
-			return false
-		}
-		if facts[i].event.Kind == postlog.Removed || facts[i].Time.Add(arrivalTolerance).Before(first.at) {
-			return true
-		}
-	}
-	return false
-}
-
-// current returns the index of the last start at or before t, or -1.
-func current(starts []start, t time.Time) int {
-	for i := len(starts) - 1; i >= 0; i-- {
-		if !begin(starts[i]).After(t) {
-			return i
-		}
-	}
-	return -1
-}
-
-func insertStart(starts []start, s start) []start {
-	i, _ := slices.BinarySearchFunc(starts, s, func(a, b start) int { return a.at.Compare(b.at) })
-	return slices.Insert(starts, i, s)
+	return facts[0].Time.Add(arrivalTolerance).Before(first.at)
 }
 
 // assign gives each line to the last start at or before it; lines before the
@@ -218,16 +342,14 @@ func assign(facts []fact, starts []start) []incarnation {
 	for i, s := range starts {
 		to := len(facts)
 		if i+1 < len(starts) {
-			next := begin(starts[i+1])
-			to = from + len(facts[from:])
-			for j := from; j < len(facts); j++ {
-				if !facts[j].Time.Before(next) {
-					to = j
-					break
-				}
+			next := starts[i+1]
+			for to = from; to < len(facts) && facts[to].Time.Before(begin(next)); {
+				to++
 			}
-			if starts[i+1].hard && s.hard && s.at.Equal(starts[i+1].at) {
+			if next.hard && s.hard && s.at.Equal(next.at) {
 				to++ // two origin lines in one second, which sort before the rest of it: the first keeps its own
+			} else {
+				to = ahead(facts, from, to, next)
 			}
 		}
 		if to > from {
@@ -236,6 +358,23 @@ func assign(facts []fact, starts []start) []incarnation {
 		from = to
 	}
 	return parts
+}
+
+// ahead returns the index in facts[from:to] from which on lines belong to the
+// message that begins after them: those within the tolerance that follow as long a silence, unless one
+// speaks of an older arrival.
+func ahead(facts []fact, from, to int, next start) int {
+	i := to
+	for i > from && !facts[i-1].Time.Before(next.soon()) {
+		i--
+		if old, ok := arrivalOf(&facts[i]); ok && old.Before(next.soon()) && !next.pickup {
+			return to
+		}
+	}
+	if i == from || i == to || !facts[i-1].Time.Add(arrivalTolerance).Before(facts[i].Time) {
+		return to
+	}
+	return i
 }
 
 // number counts the messages of each UTC day.

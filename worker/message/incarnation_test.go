@@ -55,6 +55,27 @@ func TestIncarnations(t *testing.T) {
 			"a bounce after a mail, not delivered yet", mail("01") + "\n05:00:00 cleanup: message-id=<5@mx1>\n05:00:00 qmgr: from=<>, size=1, nrcpt=1 (queue active)",
 			"22T01:00:00 4 complete, 22T05:00:00 2",
 		},
+		{"the second's last line alone", mail("01") + "\n05:00:05 qmgr: removed", "22T01:00:00 4 complete, 22T05:00:05 1 complete"},
+		{"the second's last line alone, a third", mail("01") + "\n05:00:05 qmgr: removed" + mail("09"), "22T01:00:00 4 complete, 22T05:00:05 1 complete, 22T09:00:00 4 complete"},
+		{"removed again by a clock that is off by seconds", mail("01") + "\n01:00:15 qmgr: removed", "22T01:00:00 5 complete"},
+		{"the second expired, its first lines missing", mail("01") + "\n05:00:05 qmgr: from=<a@b>, status=expired, returned to sender", "22T01:00:00 4 complete, 22T05:00:05 1"},
+		{
+			"two bounces, the first not removed, the second not delivered", "01:00:00 cleanup: message-id=<1@mx1>\n01:00:00 qmgr: from=<>, size=1, nrcpt=1 (queue active)" +
+				delivery("01:00:02", 2, "sent") + "\n05:00:00 cleanup: message-id=<5@mx1>\n05:00:00 qmgr: from=<>, size=2, nrcpt=1 (queue active)", "22T01:00:00 3, 22T05:00:00 2",
+		},
+		{"two message-ids in one mail", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:01 cleanup: message-id=<1@x>\n01:00:03 cleanup: message-id=<2@x>", "22T01:00:00 3"},
+		{"a mail that takes an hour to come", "01:00:00 smtpd: client=x[192.0.2.1]\n02:00:00 cleanup: message-id=<1@x>", "22T01:00:00 2"},
+		{"two message-ids, of one old arrival", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:01 cleanup: message-id=<1@x>\n01:01:00 cleanup: message-id=<2@x>" +
+			delivery("01:01:05", 65, "sent"), "22T01:00:00 4"},
+		{"another size, the first not removed, the second not delivered", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:00 qmgr: from=<a@b>, size=900, nrcpt=1 (queue active)" +
+			"\n05:00:00 qmgr: from=<c@b>, size=800, nrcpt=1 (queue active)\n05:00:05 qmgr: removed", "22T01:00:00 2, 22T05:00:00 2 complete"},
+		{"the same size, an hour later", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:00 qmgr: from=<a@b>, size=900, nrcpt=1 (queue active)" +
+			"\n02:00:00 qmgr: from=<a@b>, size=900, nrcpt=1 (queue active)", "22T01:00:00 3"},
+		{"a size that is cut", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:00 qmgr: from=<a@b>, size=900, nrcpt=1 (queue active)\n02:00:00 qmgr: from=<a@b>, size=90", "22T01:00:00 3"},
+		{"out of step by seconds, after another", mail("01") + "\n05:00:00 cleanup: message-id=<2@x>\n05:00:01 qmgr: removed" + delivery("05:00:02", 0.5, "sent") +
+			"\n05:00:04 smtpd: client=x[192.0.2.1]", "22T01:00:00 4 complete, 22T05:00:00 4 complete"},
+		{"a notice that is late", mail("01") + "\n01:05:00 bounce: sender delay notification: AAAAAA1", "22T01:00:00 5 complete"},
+		{"a delivery line that was cut in its delay", "01:00:00 smtpd: client=x[192.0.2.1]\n05:00:00 smtp: to=<c@d>, relay=none, delay=1", "22T01:00:00 2"},
 		{"aborted, then another", "01:00:00 smtpd: client=x[192.0.2.1]" + mail("05"), "22T01:00:00 1, 22T05:00:00 4 complete"},
 		{"only the ends of two", "01:00:05 qmgr: removed" + mail("05"), "22T01:00:05 1 complete, 22T05:00:00 4 complete"},
 		{

@@ -42,6 +42,7 @@ func (d *Document) AppendJSON(b []byte) []byte {
 		w.int("nrcpt", d.NRcpt)
 	}
 	d.writeClient(&w)
+	d.Session.writeTLS(&w)
 	if d.HasUID {
 		w.int("uid", d.UID)
 	}
@@ -52,6 +53,7 @@ func (d *Document) AppendJSON(b []byte) []byte {
 	w.array("recipients", len(d.Recipients), func(i int) { d.Recipients[i].write(&w) })
 	w.object("counts", func() { d.Counts.write(&w) })
 	w.array("checks", len(d.Checks), func(i int) { d.Checks[i].write(&w) })
+	d.Session.write(&w)
 	w.array("links", len(d.Links), func(i int) { d.Links[i].write(&w) })
 	w.strs("warnings", d.Warnings)
 	w.int("unparsed", int64(d.Unparsed))
@@ -100,13 +102,8 @@ func (r *Recipient) write(w *writer) {
 	w.str("dsn", r.DSN)
 	w.str("response", r.Response)
 	w.str("transport", r.Transport)
-	if l := r.Relay; l != (Relay{}) {
-		w.object("relay", func() {
-			w.str("hostname", l.Hostname)
-			w.str("ip", l.IP)
-			w.posInt("port", l.Port)
-			w.str("name", l.Name)
-		})
+	if r.Relay != (Relay{}) {
+		w.object("relay", func() { r.Relay.write(w) })
 	}
 	w.str("remote_queue_id", r.QueuedAs)
 	w.str("tls", r.TLS)
@@ -132,6 +129,13 @@ func (r *Recipient) write(w *writer) {
 		w.str("relay", h.Relay)
 		w.str("response", h.Response)
 	})
+}
+
+func (r *Relay) write(w *writer) {
+	w.str("hostname", r.Hostname)
+	w.str("ip", r.IP)
+	w.posInt("port", r.Port)
+	w.str("name", r.Name)
 }
 
 func (c *Counts) write(w *writer) {

@@ -42,7 +42,7 @@ func TestAppendJSON(t *testing.T) {
 		`"relay":{"hostname":"mx.ok.test","ip":"192.0.2.7","port":25},"remote_queue_id":"C8C84F008CC7","attempts":1,"first_attempt":"2026-11-22T01:29:08.000Z",` +
 		`"last_attempt":"2026-11-22T01:29:08.000Z","delay":0.22,"delays":{"before_qmgr":0.1,"in_qmgr":0.05,"conn_setup":0.04,"transmission":0.03}}],` +
 		`"counts":{"sent":1,"deferred":0,"bounced":0,"expired":0,"rejected":0,"discarded":0,"deleted":0,"held":0,"queued":0,"total":1},"unparsed":0,"log":[`
-	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, `],"schema":1}`) {
+	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, `],"schema":2}`) {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 }

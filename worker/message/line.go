@@ -167,6 +167,7 @@ var rank = [...]int8{
 	postlog.MessageID:       1,
 	postlog.ResentMessageID: 1,
 	postlog.Verdict:         2,
+	postlog.Filtered:        2,
 	postlog.Unknown:         3,
 	postlog.Aborted:         4,
 	postlog.QueueActive:     5,

@@ -3,12 +3,17 @@ package message
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/postweave/postweave/test/lives"
+	"github.com/postweave/postweave/test/loggen"
+	"github.com/postweave/postweave/worker/postlog"
 )
 
 var sampled = sync.OnceValue(func() []corpusKey {
@@ -23,12 +28,16 @@ type failing struct{ testing.TB }
 func (failing) Helper()           {}
 func (failing) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
-// drawLines draws a key and a set of lines about it: made up, with as many
-// incarnations as come of it, or those of a real message.
+// drawLines draws a key and a set of lines about it: lines at random, with as many
+// incarnations as come of it; messages that had one queue id, one after the other or at once; or those of a
+// real message.
 func drawLines(t *rapid.T) (Key, []Line) {
-	if rapid.IntRange(0, 3).Draw(t, "real") == 0 {
+	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	case 0:
 		k := rapid.SampledFrom(sampled()).Draw(t, "key")
 		return k.key, k.lines
+	case 1:
+		return drawMessages(t)
 	}
 	k := Key{Host: "mx1", QueueID: rapid.SampledFrom([]string{shortID, longID}).Draw(t, "queue id")}
 	n := rapid.IntRange(1, 12).Draw(t, "lines")
@@ -37,6 +46,27 @@ func drawLines(t *rapid.T) (Key, []Line) {
 		lines = append(lines, drawLine(t, k.QueueID))
 	}
 	return k, lines
+}
+
+var lifeStart = time.Date(2026, 11, 22, 22, 0, 0, 0, time.UTC)
+
+// drawMessages draws up to three messages of one id, which may overlap.
+func drawMessages(t *rapid.T) (Key, []Line) {
+	k := Key{Host: "mx1", QueueID: rapid.SampledFrom([]string{shortID, longID}).Draw(t, "queue id")}
+	var lines []Line
+	for range rapid.IntRange(1, 3).Draw(t, "messages") {
+		at := lifeStart.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(t, "arrival")) * time.Second)
+		lines = append(lines, ofLife(lives.Draw(t, lives.Config{Host: k.Host, ID: k.QueueID, At: at}))...)
+	}
+	return k, lines
+}
+
+func ofLife(lines []loggen.Line) []Line {
+	out := make([]Line, len(lines))
+	for i, l := range lines {
+		out[i] = Line{l.Time, l.Program, l.PID, l.Text}
+	}
+	return out
 }
 
 func drawLine(t *rapid.T, id string) Line {
@@ -206,4 +236,150 @@ func TestRenaming(t *testing.T) {
 			}
 		}
 	})
+}
+
+// No line that names a recipient as tried or refused is without effect: the
+// document that has the line has the recipient.
+func TestEachLineKeepsItsRecipient(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k, lines := drawLines(t)
+		for _, d := range Merge(k, lines, propertyOptions) {
+			have := recipientsOf([]Document{d})
+			for _, l := range d.Log {
+				e := postlog.Parse(l.Program, l.Text)
+				if to, orig, ok := namedBy(&e); ok && !have[pairOf(to, orig)].tried {
+					t.Fatalf("%q, %q is in no recipient of %s", to, orig, written([]Document{d}))
+				}
+			}
+		}
+	})
+}
+
+// namedBy returns the recipient that a line says was tried or refused.
+func namedBy(e *postlog.Event) (to, orig string, ok bool) {
+	switch {
+	case e.Kind == postlog.Delivery:
+		return e.To, e.OrigTo, true
+	case e.Kind == postlog.Verdict && e.Check.Stage == "RCPT" && e.HasTo && strings.HasSuffix(e.Check.Action, "reject"):
+		return e.To, "", true
+	}
+	return "", "", false
+}
+
+// known is what documents say of a recipient.
+type known struct {
+	tried     bool // or refused; otherwise only announced
+	documents int
+}
+
+func pairOf(to, orig string) string { return foldCase(to) + "\x00" + foldCase(orig) }
+
+func recipientsOf(docs []Document) map[string]known {
+	all := map[string]known{}
+	for i := range docs {
+		for _, r := range docs[i].Recipients {
+			x := all[pairOf(r.To, r.OrigTo)]
+			x.tried = x.tried || !r.FirstAttempt.IsZero()
+			x.documents++
+			all[pairOf(r.To, r.OrigTo)] = x
+		}
+	}
+	return all
+}
+
+// A further line never loses a recipient that was tried or refused, over all
+// documents of the key. One that was only announced may go: once the message is removed, or all that qmgr counts
+// were tried, an address that no attempt names was rewritten on the way. So counts.total of a document
+// that stays whole falls by such recipients alone.
+func TestALineMoreLosesNoRecipient(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k, lines := drawLines(t)
+		lines = rapid.Permutation(lines).Draw(t, "order")
+		var before []Document
+		for n := 1; n <= len(lines); n++ {
+			after := Merge(k, lines[:n], propertyOptions)
+			was, is := recipientsOf(before), recipientsOf(after)
+			announced := 0
+			for pair, x := range was {
+				y, there := is[pair]
+				if x.tried && !y.tried {
+					t.Fatalf("%q is lost by %+v\nbefore %s\nafter %s", pair, lines[n-1], written(before), written(after))
+				}
+				if !there {
+					announced++
+				}
+			}
+			if len(before) == 1 && len(after) == 1 && after[0].Counts.Total < before[0].Counts.Total-announced {
+				t.Fatalf("%d recipients, then %d\nbefore %s\nafter %s", before[0].Counts.Total, after[0].Counts.Total, written(before), written(after))
+			}
+			before = after
+		}
+	})
+}
+
+// Messages of one queue id that follow each other, each with a beginning that a
+// line tells, and messages of other ids and servers at the same time: each line ends in the document
+// of its own message, with all others of that message and no other. So it is where each stamp is off by seconds.
+func TestMessagesDoNotMix(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var want [][]Line
+		var all []HostLine
+		outOfStep := rapid.Bool().Draw(t, "stamps out of step")
+		for _, k := range []Key{{"mx1", shortID}, {"mx2", shortID}, {"mx1", shortID + "0"}, {"mx1", longID}} {
+			at, removed := lifeStart, true
+			for i := range rapid.IntRange(1, 4).Draw(t, "messages") {
+				c := lives.Config{Host: k.Host, ID: k.QueueID, At: at, Begins: true, Origin: i == 0 || !removed || rapid.Bool().Draw(t, "origin line")}
+				c.Removed = rapid.Bool().Draw(t, "removed")
+				life := lives.Draw(t, c)
+				removed = strings.HasSuffix(life[len(life)-1].Text, ": removed")
+				end := lives.End(life)
+				if outOfStep {
+					for i := range life {
+						life[i].Time = life[i].Time.Add(time.Duration(rapid.IntRange(-3, 3).Draw(t, "out of step by")) * time.Second)
+					}
+				}
+				want = append(want, ofLife(life))
+				for _, l := range ofLife(life) {
+					all = append(all, HostLine{k.Host, l})
+				}
+				if k.QueueID == longID {
+					break // it is never given out again
+				}
+				at = end.Add(time.Duration(rapid.IntRange(60, 100_000).Draw(t, "gap")) * time.Second)
+			}
+		}
+		var b Batch
+		for _, l := range rapid.Permutation(all).Draw(t, "order") {
+			b.Add(l.Host, l.Line)
+		}
+		var got [][]Line
+		for k, lines := range b.Lines {
+			for _, d := range Merge(k, lines, propertyOptions) {
+				got = append(got, d.Log)
+			}
+		}
+		sameSets(t, got, want)
+	})
+}
+
+// sameSets compares sets of sets of lines.
+func sameSets(t *rapid.T, got, want [][]Line) {
+	render := func(sets [][]Line) []string {
+		out := make([]string, len(sets))
+		for i, lines := range sets {
+			var texts []string
+			for _, l := range lines {
+				n, _ := l.normal()
+				texts = append(texts, fmt.Sprint(n))
+			}
+			slices.Sort(texts)
+			out[i] = strings.Join(texts, "\n")
+		}
+		slices.Sort(out)
+		return out
+	}
+	g, w := render(got), render(want)
+	if !slices.Equal(g, w) {
+		t.Fatalf("%d messages\n%s\n\nwant %d\n%s", len(g), strings.Join(g, "\n\n"), len(w), strings.Join(w, "\n\n"))
+	}
 }

@@ -16,7 +16,7 @@ type recipients struct {
 	list      []recipient
 	buf       *[]recipient   // where the list's memory came from; nil while it is empty
 	index     map[string]int // by key; nil while the list is short
-	announced []string       // named as recipient by cleanup or a message-wide verdict
+	announced onceList       // named as recipient by cleanup or a message-wide verdict
 }
 
 // recipient is an entry in the making.
@@ -104,8 +104,8 @@ func (r *recipients) try(f *folding, x *fact) {
 // announce notes an address that a line names as one of the recipients. Whether
 // it becomes an entry is settled at the end: cleanup may have expanded it.
 func (r *recipients) announce(to string) {
-	if to != "" && !slices.Contains(r.announced, to) {
-		r.announced = append(r.announced, to)
+	if to != "" {
+		r.announced.add(to)
 	}
 }
 
@@ -147,15 +147,34 @@ func (r *recipients) settle(f *folding) {
 // accounts for. Once the message is gone, an announced address without an
 // attempt was rewritten or redirected on the way and is none.
 func (r *recipients) admitAnnounced(f *folding) {
-	for _, to := range r.announced {
-		if all := f.doc.HasNRcpt && int64(len(r.list)) >= f.doc.NRcpt; f.delivered && (f.doc.Complete || all) {
+	var known map[string]struct{} // folded addresses; nil while the list is short
+	for _, to := range r.announced.list {
+		if all := f.doc.HasNRcpt && int64(len(r.list)) >= f.doc.NRcpt; f.delivered && (f.doc.Complete || all || f.redirected) {
 			return
 		}
 		low := foldCase(to)
-		if !slices.ContainsFunc(r.list, func(x recipient) bool { return x.to == low || x.orig == low }) {
+		if known == nil && len(r.list) > linearUpTo {
+			known = r.addresses()
+		}
+		if known == nil {
+			if !slices.ContainsFunc(r.list, func(x recipient) bool { return x.to == low || x.orig == low }) {
+				r.entry(to, "")
+			}
+		} else if _, ok := known[low]; !ok {
+			known[low] = struct{}{}
 			r.entry(to, "")
 		}
 	}
+}
+
+// addresses is the set of the list's addresses, folded.
+func (r *recipients) addresses() map[string]struct{} {
+	known := make(map[string]struct{}, 2*len(r.list))
+	for i := range r.list {
+		known[r.list[i].to] = struct{}{}
+		known[r.list[i].orig] = struct{}{}
+	}
+	return known
 }
 
 // settle finds the attempt that counts: a final one beats a deferred one, then

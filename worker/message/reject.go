@@ -7,13 +7,13 @@ import (
 )
 
 // IsReject tells whether a line is a reject without a queue id, which becomes a
-// document of its own.
+// document of its own: NOQUEUE rejects, and what a before-queue filter refused.
 func IsReject(e *postlog.Event) bool {
 	if !e.NoQueue || e.Kind != postlog.Verdict {
 		return false
 	}
 	switch strings.TrimPrefix(e.Check.Action, "milter-") {
-	case "reject", "hangup", "abort":
+	case "reject", "hangup", "abort", "proxy-reject":
 		return true
 	}
 	return false

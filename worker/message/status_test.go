@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -195,7 +196,8 @@ func TestAnnounced(t *testing.T) {
 		{"all that qmgr counted were tried", client + redirect + active + quarantine, "[q@d]"},
 		{"expanded by an alias", client + redirect + alias, "[real@d]"},
 		{"expanded by an alias, more to come", client + redirect + alias + "\n01:00:01 qmgr: from=<a@b>, size=1, nrcpt=3 (queue active)", "[real@d]"},
-		{"others to come", client + redirect + quarantine, "[c@d q@d]"},
+		{"redirected, which takes all recipients", client + redirect + quarantine, "[q@d]"},
+		{"others to come", client + strings.Replace(redirect, "redirect:", "bcc:", 1) + quarantine, "[c@d q@d]"},
 	} {
 		if d := one(t, tt.lines); fmt.Sprint(d.To) != tt.want {
 			t.Errorf("%s: %v, want %s", tt.name, d.To, tt.want)

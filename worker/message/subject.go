@@ -3,7 +3,6 @@ package message
 import (
 	"bytes"
 	"encoding/base64"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,6 +17,17 @@ import (
 // (src/cleanup/cleanup_message.c, "%.200s"). A cut header may be a few bytes shorter, where a character would
 // have been split.
 const headerCut = 197
+
+// milterCut is the size in bytes at which cleanup cuts a header that a milter
+// set (src/cleanup/cleanup_milter.c cleanup_milter_hbc_log, "%.60s").
+const milterCut = 57
+
+func cutOf(action string) int {
+	if strings.HasPrefix(action, "milter-") {
+		return milterCut
+	}
+	return headerCut
+}
 
 // subject is a Subject header as logged.
 type subject struct {
@@ -38,7 +48,7 @@ func subjectHeader(c *postlog.Check) (raw string, ok bool) {
 // settleSubject takes the first subject, and lists all where they differ: a
 // mail that holds another one has several.
 func (f *folding) settleSubject() {
-	var all []string
+	var all onceList
 	for _, s := range f.subjects {
 		text, ok := decodeSubject(s.raw, s.cut)
 		if !ok {
@@ -47,23 +57,21 @@ func (f *folding) settleSubject() {
 		if s.cut {
 			f.warn(WarnSubjectCut)
 		}
-		if text = f.value(text); !slices.Contains(all, text) {
-			all = append(all, text)
-		}
+		all.add(f.value(text))
 	}
-	if len(all) == 0 {
+	if len(all.list) == 0 {
 		return
 	}
-	f.doc.Subject = all[0]
-	if len(all) == 1 {
+	f.doc.Subject = all.list[0]
+	if len(all.list) == 1 {
 		return
 	}
 	f.warn(WarnSubjects)
-	if len(all) > MaxSubjects {
+	if len(all.list) > MaxSubjects {
 		f.warn(WarnCapSubjects)
-		all = all[:MaxSubjects]
+		all.list = all.list[:MaxSubjects]
 	}
-	f.doc.Subjects = all
+	f.doc.Subjects = all.list
 }
 
 // decodeSubject decodes the encoded words of RFC 2047 in a header value as
@@ -106,6 +114,11 @@ func decodeSubject(raw string, cut bool) (_ string, ok bool) {
 	return sanitize(out.String()), ok
 }
 
+// maxEncodedWord bounds the text of an encoded word in bytes. RFC 2047 allows 75, of
+// which mailers take no notice; without a bound each beginning in a long line would be read to
+// the end of it.
+const maxEncodedWord = 1 << 10
+
 // encodedWord is "=?charset?encoding?text?=".
 type encodedWord struct {
 	charset string // lower case, without the language of RFC 2231
@@ -124,12 +137,12 @@ func cutEncodedWord(s string, lineCut bool) (w encodedWord, rest string, ok bool
 	charset, _, _ = strings.Cut(charset, "*")
 	w.charset = strings.ToLower(charset)
 	encoding, text := body[0], body[2:]
-	end := strings.Index(text, "?=")
+	end := strings.Index(text[:min(len(text), maxEncodedWord)], "?=")
 	switch {
 	case end >= 0 && !strings.Contains(text[:end], " "):
 		w.source, rest = s[:len(s)-len(text)+end+2], text[end+2:]
 		text = text[:end]
-	case lineCut && !strings.Contains(text, " "):
+	case lineCut && len(text) <= maxEncodedWord && !strings.Contains(text, " "):
 		w.source, rest, w.cut = s, "", true
 		text = strings.TrimSuffix(text, "?")
 	default:
@@ -196,11 +209,11 @@ func hexDigit(c byte) (byte, bool) {
 type encodedRun struct {
 	charset string
 	data    []byte
-	source  string
+	source  []byte
 	cut     bool
 }
 
-func (r *encodedRun) empty() bool { return r.source == "" }
+func (r *encodedRun) empty() bool { return len(r.source) == 0 }
 
 // add takes the next word. The gap before it is shown only between words that
 // stay as they are.
@@ -214,7 +227,7 @@ func (r *encodedRun) add(out *strings.Builder, gap string, w encodedWord) (ok bo
 	}
 	r.charset, r.cut = w.charset, w.cut
 	r.data = append(r.data, w.data...)
-	r.source += gap + w.source
+	r.source = append(append(r.source, gap...), w.source...)
 	return ok
 }
 
@@ -225,7 +238,7 @@ func (r *encodedRun) flush(out *strings.Builder) (ok bool) {
 	}
 	text, ok := decodeCharset(r.charset, r.data, r.cut)
 	if !ok {
-		text = r.source
+		text = string(r.source)
 	}
 	out.WriteString(text)
 	*r = encodedRun{}
