@@ -7,5 +7,8 @@
 // Writing: [Client.Documents] is the target. Its writes are conditional, and
 // believed only as far as Elasticsearch confirms them item by item.
 //
+// Asking: [Documents.Each] finds messages, [Documents.Follow] the journeys they
+// are on. Which queue id is one of ours is decided by [message.Relate].
+//
 // Around it: [Connect], [Client.Setup], and [Error], whose class is the exit code.
 package esquery

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/postlog"
 )
 
 // decoded is one raw document in its parts.
@@ -76,9 +78,20 @@ func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
 	hosts := d.read(d.host, d.keep)
 	out.hosts, out.host = distinct(hosts, ""), last(hosts)
 	out.ids = d.countIDs()
-	out.line.Program = first(d.read(d.program, d.keep))
+	programs := d.read(d.program, d.keep)
+	out.line.Program = first(programs)
+	moved := ""
+	if len(programs) > 1 && postlog.ValidQueueID(programs[1]) {
+		moved = programs[1]
+	}
 	out.line.PID = first(d.read(d.pid, d.keep))
 	out.line.Text = last(d.read(d.text, unquote)) // the stripped text comes after the whole line
+	if moved != "" {
+		if id, noqueue := postlog.LeadingQueueID(out.line.Text); id == "" && !noqueue {
+			// A filter took "ID:" for one more program and off the text: ["postfix/smtp", "ID"], " to=<…".
+			out.line.Text = moved + ": " + strings.TrimPrefix(out.line.Text, " ")
+		}
+	}
 	stamp, good := d.parseTime(first(d.read(d.time, d.keep)))
 	out.line.Time = stamp
 	return out, good && out.host != "" && out.line.Text != ""

@@ -88,6 +88,16 @@ func TestDecodeLine(t *testing.T) {
 			true,
 		},
 		{
+			"the id among the programs", `{"@timestamp":"2026-11-22T01:29:07Z","logsource":"mx1","program":["postfix/smtp","4101B87FB4"],"message":" to=<a@b.example>, relay=none"}`,
+			decoded{"mx1", line(when, "postfix/smtp", "", "4101B87FB4: to=<a@b.example>, relay=none"), 0, 1},
+			true,
+		},
+		{
+			"the id among the programs and in the text", `{"@timestamp":"2026-11-22T01:29:07Z","logsource":"mx1","program":["postfix/smtp","4101B87FB4"],"message":"4101B87FB5: removed"}`,
+			decoded{"mx1", line(when, "postfix/smtp", "", "4101B87FB5: removed"), 0, 1},
+			true,
+		},
+		{
 			"escapes", `{"@timestamp":"2026-11-22T01:29:07Z","logsource":"mx1","program":"p","message":"a\u0000\ud83d\ude00\"\\"}`,
 			decoded{"mx1", line(when, "p", "", "a\x00😀\"\\"), 0, 1},
 			true,

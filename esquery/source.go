@@ -39,10 +39,13 @@ type SourceOptions struct {
 // queue.
 const DefaultHorizon = 144 * time.Hour
 
-// DefaultPrograms are Postfix's and those of filters that are known to name
-// queue ids.
+// DefaultPrograms are Postfix's and those of filters whose lines begin with queue
+// ids or name them. dovecot is left out: most of its lines are about reading mail, none begins with a
+// queue id, and where it is named here its verdicts are joined too.
 var DefaultPrograms = []string{
-	"postfix*", "amavis*", "rspamd*", "opendkim*", "opendmarc*", "openarc*", "mimedefang*", "MailScanner*",
+	"postfix*", "amavis*", "rspamd*", "rmilter*", "opendkim*", "opendmarc*", "openarc*", "dkim*", "smf-spf", "spf-milter",
+	"pyspf-milter", "policyd-spf", "sid-*", "milter-*", "postgrey", "sqlgrey", "authentication_milter", "spamass-milter",
+	"clamav-milter", "clmilter", "mimedefang*", "MailScanner*", "mailfromd", "zeyple", "gpg-mailgate", "sympa",
 }
 
 // Source checks the options and returns the source. It sends nothing.

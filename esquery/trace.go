@@ -24,6 +24,20 @@ type Trace struct {
 // Each hands over the JSON of the messages that fit, newest first. more tells
 // that there are others beyond the limit.
 func (d *Documents) Each(ctx context.Context, t Trace, emit func(source []byte) error) (more bool, err error) {
+	found, more, err := d.matching(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	for i := range found {
+		if err := emit(found[i].Source); err != nil {
+			return false, err
+		}
+	}
+	return more, nil
+}
+
+// matching returns the messages that fit, newest first.
+func (d *Documents) matching(ctx context.Context, t Trace) (found []hit, more bool, err error) {
 	limit := min(t.Limit, maxHits)
 	hits, total, err := d.client.hits(ctx, Request{
 		Op: "search messages", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_search",
@@ -37,15 +51,7 @@ func (d *Documents) Each(ctx context.Context, t Trace, emit func(source []byte) 
 			},
 		}.json(),
 	})
-	if err != nil {
-		return false, err
-	}
-	for i := range hits {
-		if err := emit(hits[i].Source); err != nil {
-			return false, err
-		}
-	}
-	return total > int64(limit), nil
+	return hits, total > int64(limit), err
 }
 
 // query puts what the user asked for into terms, never into a query's syntax.

@@ -97,7 +97,7 @@ func TestOnlyTheCommandJoins(t *testing.T) {
 
 // What checks the product is not built from it.
 func TestChecksShareNoCodeWithTheProduct(t *testing.T) {
-	for _, name := range []string{"esnode", "score", "loggen"} {
+	for _, name := range []string{"esnode", "score", "loggen", "corpus"} {
 		for _, d := range dependencies(t, module+"/test/"+name) {
 			if d.in(module) && !d.in(module+"/test") {
 				t.Errorf("test/%s depends on %s", name, d.path)

@@ -52,7 +52,7 @@ type Config struct {
 	Fields string `env:"FIELDS" envDefault:"auto"`
 	// Programs are patterns of the programs whose lines are read where the
 	// source has no queue id field.
-	Programs list `env:"PROGRAMS" envDefault:"postfix*,amavis*,rspamd*,opendkim*,opendmarc*,openarc*,mimedefang*,MailScanner*" want:"program names, * allowed, comma separated"`
+	Programs list `env:"PROGRAMS" envDefault:"postfix*,amavis*,rspamd*,rmilter*,opendkim*,opendmarc*,openarc*,dkim*,smf-spf,spf-milter,pyspf-milter,policyd-spf,sid-*,milter-*,postgrey,sqlgrey,authentication_milter,spamass-milter,clamav-milter,clmilter,mimedefang*,MailScanner*,mailfromd,zeyple,gpg-mailgate,sympa" want:"program names, * allowed, comma separated"`
 	// LocalDomains are ours, for the direction of a message: in lower case, each
 	// standing for its sub-domains too.
 	LocalDomains list `env:"LOCAL_DOMAINS" want:"domains, comma separated"`

@@ -69,21 +69,27 @@ type tablePrinter struct {
 
 func newTablePrinter(w io.Writer) *tablePrinter {
 	out := bufio.NewWriterSize(w, outputBuffer)
-	return &tablePrinter{out: out, table: newTable(out, terminalWidth(w),
-		column{title: "TIME", fixed: true},
-		column{title: "STATUS", fixed: true},
-		column{title: "FROM"},
-		column{title: "TO"},
-		column{title: "SUBJECT"},
-		column{title: "CLIENT"},
-		column{title: "HOST"},
-		column{title: "QUEUE ID", fixed: true},
-	)}
+	return &tablePrinter{out: out, table: newTable(out, terminalWidth(w), messageColumns()...)}
 }
 
-func (p *tablePrinter) print(d document) error {
-	r := d.Row()
-	return p.table.row(r.Time.UTC().Format("2006-01-02 15:04:05"), r.Status, r.From, recipientsCell(r.To), r.Subject, r.Client, r.Host, r.QueueID)
+func (p *tablePrinter) print(d document) error { return p.table.row(d.Row().cells()...) }
+
+// messageColumns are the columns of the cells of a [messageRow].
+func messageColumns() []column {
+	return []column{
+		{title: "TIME", fixed: true},
+		{title: "STATUS", fixed: true},
+		{title: "FROM"},
+		{title: "TO"},
+		{title: "SUBJECT"},
+		{title: "CLIENT"},
+		{title: "HOST"},
+		{title: "QUEUE ID", fixed: true},
+	}
+}
+
+func (r messageRow) cells() []string {
+	return []string{r.Time.UTC().Format("2006-01-02 15:04:05"), r.Status, r.From, recipientsCell(r.To), r.Subject, r.Client, r.Host, r.QueueID}
 }
 
 func (p *tablePrinter) close() error {

@@ -14,10 +14,20 @@ var traceCommand = command{
 	synopsis: "[FLAGS]",
 	summary:  "list who wrote to whom",
 	about: `Lists merged messages, newest first, that fit every flag given. --from and --to take an
-address, or a domain with an @ in front.`,
+address, or a domain with an @ in front.
+
+--follow-links shows each of them with the journey it is on: the servers before and after,
+the way through a filter and back, forwarded mail, notices and the mail they are about, what
+was put back into the queue. In the table what came of a message stands below it. With --json
+a line is {"journey": 1, "depth": 1, "relation": "next_server", "of": {"host": …, "queue_id": …},
+"found": false, "document": {…}}: of names the message above it, found tells those that the
+filters found from those that were followed to. Relations are next_server, reinjected, forwarded,
+requeued, bounce, delay_notice and dsn. A queue id that another server names is followed only to
+a message of ours that it fits: its time, its message id, its sender and its recipients.`,
 	example: `postweave trace --from alice@example.com --since 7d
 postweave trace --to @example.org --status bounced --since 2026-11-01 --until 2026-11-20
-postweave trace --queue-id 4bXyz12345zAbC --json`,
+postweave trace --queue-id 4bXyz12345zAbC --json
+postweave trace --message-id 20261101.4711@example.com --follow-links`,
 	settings: joined(connectionSettings, []string{"TARGET"}, logSettings),
 	action:   func() action { return &traceOptions{Limit: defaultTraceLimit} },
 }
@@ -45,6 +55,7 @@ type traceOptions struct {
 	Since     time.Time // arrival ≥ Since
 	Until     time.Time // arrival < Until
 	Limit     int
+	Follow    bool
 	JSON      bool
 
 	since, until string
@@ -61,6 +72,7 @@ func (o *traceOptions) flags(f *flagSet) {
 	f.text(&o.since, "since", "DAY|TIME|AGO", "arrived then or later (UTC day, RFC 3339 or 6d)")
 	f.text(&o.until, "until", "DAY|TIME|AGO", "arrived before then; a day is included")
 	f.number(&o.Limit, "limit", 1, maxTraceLimit, fmt.Sprintf("most messages to list (default %d)", defaultTraceLimit))
+	f.toggle(&o.Follow, "follow-links", "show the whole journey of each message, from server to server")
 	f.toggle(&o.JSON, "json", "print one JSON document a line")
 }
 
@@ -97,6 +109,9 @@ func (o *traceOptions) checkText() error {
 }
 
 func (o *traceOptions) run(ctx context.Context, a *app) error {
+	if o.Follow {
+		return o.follow(ctx, a)
+	}
 	var out printer = newJSONPrinter(a.stdout)
 	if !o.JSON {
 		out = newTablePrinter(a.stdout)
@@ -109,11 +124,16 @@ func (o *traceOptions) run(ctx context.Context, a *app) error {
 	if err = errors.Join(err, out.close()); err != nil {
 		return err
 	}
+	a.sayListed(listed, more)
+	return nil
+}
+
+// sayListed says what the list alone does not show.
+func (a *app) sayListed(listed int, more bool) {
 	switch {
 	case listed == 0:
 		a.say("no message fits; --subject takes whole words, --from and --to a whole address or @domain, --queue-id minds upper and lower case")
 	case more:
 		a.say("there are more than these %s, see --limit", counted(listed, "message", "messages"))
 	}
-	return nil
 }

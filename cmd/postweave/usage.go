@@ -30,7 +30,7 @@ var environmentTable = []settingHelp{
 	{"STATE", "INDEX", "postweave-state", "index of the cursors", nil},
 	{"HORIZON", "DURATION", "144h", "how far back a first run reads, counted from the newest line", nil},
 	{"FIELDS", "PROFILE|FILE", "auto", "names of the fields: auto, syslog, logstash, ecs, beats or a file", fieldProfiles},
-	{"PROGRAMS", "NAMES", "postfix*,amavis*,rspamd*,opendkim*,opendmarc*,openarc*,mimedefang*,MailScanner*", "programs whose lines are read where there is no queue id field", nil},
+	{"PROGRAMS", "NAMES", "postfix*,amavis*,rspamd*,rmilter*,opendkim*,opendmarc*,openarc*,dkim*,smf-spf,spf-milter,pyspf-milter,policyd-spf,sid-*,milter-*,postgrey,sqlgrey,authentication_milter,spamass-milter,clamav-milter,clmilter,mimedefang*,MailScanner*,mailfromd,zeyple,gpg-mailgate,sympa", "programs whose lines are read where there is no queue id field", nil},
 	{"LOCAL_DOMAINS", "DOMAINS", "", "our own domains, comma separated, sub-domains included: they decide the direction", nil},
 	{"HOST_MAP", "PAIRS", "", "old=new names of servers that changed theirs, comma separated", nil},
 	{"SCHEDULE", "CRON", "*/5 * * * *", "when the daemon runs", nil},

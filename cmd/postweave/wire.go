@@ -183,10 +183,38 @@ func wireTrace(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions,
 		return false, err
 	}
 	defer client.Close()
-	return client.Documents(cfg.Target).Each(ctx, esquery.Trace{
+	return client.Documents(cfg.Target).Each(ctx, o.trace(), func(source []byte) error { return emit(storedDocument(source)) })
+}
+
+// wireFollow finds the same messages, and hands the journeys that they are on
+// to emit, document by document.
+func wireFollow(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions, emit func(journeyStep) error) (journeyReport, error) {
+	client, err := connect(cfg, log)
+	if err != nil {
+		return journeyReport{}, err
+	}
+	defer client.Close()
+	found, err := client.Documents(cfg.Target).Follow(ctx, o.trace())
+	if err != nil {
+		return journeyReport{}, err
+	}
+	for _, m := range found.Messages {
+		if err := emit(journeyStep{
+			Journey: m.Journey, Depth: m.Depth, Relation: m.Rel, OfHost: m.OfHost, OfQueueID: m.OfQueueID, Found: m.Found,
+			document: storedDocument(m.Source),
+		}); err != nil {
+			return journeyReport{}, err
+		}
+	}
+	return journeyReport{More: found.More, Doubts: found.Doubts, Bounded: found.Bounded}, nil
+}
+
+// trace is what the flags select.
+func (o *traceOptions) trace() esquery.Trace {
+	return esquery.Trace{
 		From: o.From, To: o.To, Subject: o.Subject, MessageID: o.MessageID, QueueID: o.QueueID, Client: o.Client, Status: o.Status,
 		Since: o.Since, Till: o.Until, Limit: o.Limit,
-	}, func(source []byte) error { return emit(storedDocument(source)) })
+	}
 }
 
 // wireSetup installs template, alias and first index, and reports what it did.

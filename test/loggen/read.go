@@ -14,7 +14,7 @@ func Read(r io.Reader, year int, zone *time.Location, f func(Line) error) error 
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 1<<20)
 	for n := 1; s.Scan(); n++ {
-		l, err := readLine(s.Text(), year, zone)
+		l, err := ReadLine(s.Text(), year, zone)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
@@ -28,7 +28,8 @@ func Read(r io.Reader, year int, zone *time.Location, f func(Line) error) error 
 	return nil
 }
 
-func readLine(raw string, year int, zone *time.Location) (Line, error) {
+// ReadLine takes one line apart as [Read] does.
+func ReadLine(raw string, year int, zone *time.Location) (Line, error) {
 	if strings.HasPrefix(raw, "<") {
 		if i := strings.IndexByte(raw, '>'); i > 0 {
 			raw = raw[i+1:]
