@@ -80,21 +80,6 @@ func FuzzFilter(f *testing.F) {
 }
 
 // FuzzContext reads lines that no queue id begins.
-func FuzzContext(f *testing.F) {
-	f.Add("postfix/smtpd", "disconnect from x[192.0.2.1] ehlo=1 quit=1 commands=2")
-	f.Add("postfix/smtp", "connect to mx.example[192.0.2.1]:25: Connection timed out")
-	f.Add("amavis", "(1-2) Passed CLEAN, [192.0.2.1] <a@b> -> <c@d>, Queue-ID: 4F2A31B2C, mail_id: x, Hits: -1.2, 300 ms")
-	f.Fuzz(func(t *testing.T, program, text string) {
-		if c := ParseContext(program, text); c != ParseContext(program, text) {
-			t.Errorf("%+v", c)
-		}
-		_ = IsContext(program, text)
-		if session, ok := SavedSession(text); ok && !strings.Contains(text, session) {
-			t.Errorf("session %q is no part of the text", session)
-		}
-	})
-}
-
 func FuzzMailbox(f *testing.F) {
 	f.Add(`a@b>, relay=x`)
 	f.Add(`"a> to=<b"@c>, relay=x`)

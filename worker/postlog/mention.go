@@ -6,14 +6,11 @@ import (
 	"strings"
 )
 
-// isMentioner tells whether a program writes lines that name a queue id, or a
-// session that Postfix names too, further on.
-func isMentioner(daemon, program string) bool {
-	if _, ok := mentioners[daemon]; ok {
-		return true
-	}
-	_, ok := mentioners[program]
-	return ok
+// mentioner returns the reading of a program's lines, nil where they name
+// neither a queue id nor a session that Postfix names too.
+func mentioner(program string) func(*Context, string) {
+	name, _, _ := strings.Cut(program, "/")
+	return mentioners[name]
 }
 
 // mentioners are those programs, each with the reading of its lines.
@@ -23,30 +20,20 @@ func isMentioner(daemon, program string) bool {
 // one cannot be told.
 var mentioners = map[string]func(*Context, string){
 	"amavis": (*Context).parseAmavis, "amavisd": (*Context).parseAmavis, "amavisd-new": (*Context).parseAmavis,
-	"rspamd": (*Context).parseRspamd, "rspamd_proxy": (*Context).parseRspamd,
+	"rspamd": (*Context).parseRspamd,
 	"mimedefang": (*Context).parseMimedefang, "mimedefang.pl": (*Context).parseMimedefang,
 	"mailscanner": (*Context).parseMessageOf, "MailScanner": (*Context).parseMessageOf, "clamav-milter": (*Context).parseMessageOf,
 	"dovecot": (*Context).parseDovecot,
 }
 
 func (c *Context) parseMention(program, text string) {
-	read := mentioners[c.Daemon]
-	if read == nil {
-		if read = mentioners[program]; read == nil {
-			read = mentioners[programHead(program)]
-		}
-	}
+	read := mentioner(program)
 	if read == nil {
 		return
 	}
 	if read(c, text); c.Kind == Mention && !ValidQueueID(c.QueueID) {
 		*c = Context{Daemon: c.Daemon}
 	}
-}
-
-func programHead(program string) string {
-	head, _, _ := strings.Cut(program, "/")
-	return head
 }
 
 // mark finds the one place where s stands in the text and returns what stands
@@ -176,11 +163,14 @@ func (c *Context) parseDovecot(text string) {
 		return
 	}
 	c.Kind, c.Text = Saved, said
-	what := said[strings.LastIndex(said, ": ")+1:]
+	what := said
+	if i := strings.LastIndex(said, ">: "); i >= 0 { // behind the message id, which a stranger wrote
+		what = said[i:]
+	}
 	switch {
 	case strings.Contains(what, "saved mail to "), strings.Contains(what, "stored mail into mailbox "):
 		c.Action = "saved"
-	case strings.Contains(what, "discarded"), strings.Contains(what, "marked message to be discarded"):
+	case strings.Contains(what, "discarded"):
 		c.Action = "discarded"
 	case strings.Contains(what, "forwarded to "):
 		c.Action = "forwarded"

@@ -18,6 +18,16 @@ const (
 	Saved                         // dovecot: what became of a mail in an LMTP session
 )
 
+var contextNames = [...]string{"none", "connect", "disconnect", "client-tls", "relay-tls", "relay-tried", "mention", "saved"}
+
+// String returns the kind's name in lower case.
+func (k ContextKind) String() string {
+	if int(k) < len(contextNames) {
+		return contextNames[k]
+	}
+	return "invalid"
+}
+
 // Context is what a line says that does not begin with a queue id. The strings
 // are parts of the text (no copies).
 type Context struct {
@@ -52,7 +62,7 @@ func IsContext(program, text string) bool {
 	case "smtp", "lmtp":
 		return strings.HasPrefix(text, "connect to ") || strings.HasPrefix(text, "SSL_connect error to ") || hasTrust(text)
 	}
-	return isMentioner(daemon, program)
+	return mentioner(program) != nil
 }
 
 // ParseContext reads a line that does not begin with a queue id. Kind is
