@@ -71,6 +71,7 @@ func TestSessionIsJoined(t *testing.T) {
 		{"connect tls client disconnect message-id active amavis"},
 		{"amavis active message-id disconnect client tls connect"},
 		{"connect tls", "client message-id active disconnect amavis"}, // of one run
+		{"connect tls disconnect amavis", "client message-id active"},
 	} {
 		target := newSimulated()
 		runNamed(t, target, split...)

@@ -67,7 +67,13 @@ func sessionsInMemory(lines []string) map[string]string {
 func TestSessionsWhileStreaming(t *testing.T) {
 	lines := corpus(t, labLog)
 	want := sessionsInMemory(lines)
-	for _, window := range []time.Duration{30 * time.Second, DefaultWindow} {
+	for _, tt := range []struct {
+		window, disorder time.Duration
+	}{{30 * time.Second, 0}, {DefaultWindow, 0}, {DefaultWindow, time.Minute}, {time.Minute, 10 * time.Second}} {
+		window, lines := tt.window, lines
+		if tt.disorder > 0 {
+			lines = disordered(lines, tt.disorder, 1)
+		}
 		joined := 0
 		none := sessionJSON(&message.Document{})
 		_, err := Merge(t.Context(), Options{Inputs: []Input{input("log", text(lines))}, Year: testYear, Window: window}, func(d *message.Document) error {
@@ -100,7 +106,7 @@ Nov 22 01:00:01 mx1 postfix/smtpd[1]: ABCDEF012: client=a.example[192.0.2.1]
 Nov 22 01:00:01 mx1 postfix/cleanup[2]: ABCDEF012: message-id=<1@a.example>
 Nov 22 01:00:01 mx1 postfix/qmgr[3]: ABCDEF012: from=<a@a.example>, size=1, nrcpt=1 (queue active)
 Nov 22 01:00:02 mx1 postfix/smtpd[1]: disconnect from a.example[192.0.2.1] mail=1 commands=1
-Nov 22 01:00:32 mx1 postfix/smtp[4]: connect to mx.example[192.0.2.9]:25: Connection timed out
+Nov 22 01:00:12 mx1 postfix/smtp[4]: connect to mx.example[192.0.2.9]:25: Connection timed out
 Nov 22 01:00:32 mx1 postfix/smtp[4]: ABCDEF012: to=<b@b.example>, relay=none, delay=31, delays=0.5/0/30/0, dsn=4.4.1, status=deferred (connect to mx.example[192.0.2.9]:25: Connection timed out)
 Nov 22 09:00:00 mx1 postfix/smtpd[1]: connect from b.example[192.0.2.2]
 Nov 22 09:00:02 mx1 postfix/smtpd[1]: disconnect from b.example[192.0.2.2] quit=1 commands=1
@@ -118,7 +124,7 @@ Nov 22 09:30:01 mx1 postfix/qmgr[3]: ABCDEF012: removed
 		}
 		for _, want := range []string{
 			`"tls":{"version":"TLSv1.3","cipher":"AES","trust":"Anonymous"}`,
-			`"relays_tried":[{"time":"2026-11-22T01:00:32.000Z","hostname":"mx.example","ip":"192.0.2.9","port":25,"text":"Connection timed out"}]`,
+			`"relays_tried":[{"time":"2026-11-22T01:00:12.000Z","hostname":"mx.example","ip":"192.0.2.9","port":25,"text":"Connection timed out"}]`,
 			`"delivery_tls":[{"time":"2026-11-22T09:30:00.000Z","hostname":"mx.example","ip":"192.0.2.9","port":25,"version":"TLSv1.2","cipher":"AES","trust":"Untrusted"}]`,
 			`"disconnect":{"mail":"1","commands":"1"}`,
 		} {

@@ -61,7 +61,7 @@ func TestIncarnations(t *testing.T) {
 		{"the second expired, its first lines missing", mail("01") + "\n05:00:05 qmgr: from=<a@b>, status=expired, returned to sender", "22T01:00:00 4 complete, 22T05:00:05 1"},
 		{
 			"two bounces, the first not removed, the second not delivered", "01:00:00 cleanup: message-id=<1@mx1>\n01:00:00 qmgr: from=<>, size=1, nrcpt=1 (queue active)" +
-				delivery("01:00:02", 2, "sent") + "\n05:00:00 cleanup: message-id=<5@mx1>\n05:00:00 qmgr: from=<>, size=2, nrcpt=1 (queue active)", "22T01:00:00 3, 22T05:00:00 2",
+				delivery("01:00:02", 2, "sent") + "\n05:00:00 cleanup: message-id=<5@mx1>\n05:00:00 qmgr: from=<>, size=1, nrcpt=1 (queue active)", "22T01:00:00 3, 22T05:00:00 2",
 		},
 		{"two message-ids in one mail", "01:00:00 smtpd: client=x[192.0.2.1]\n01:00:01 cleanup: message-id=<1@x>\n01:00:03 cleanup: message-id=<2@x>", "22T01:00:00 3"},
 		{"a mail that takes an hour to come", "01:00:00 smtpd: client=x[192.0.2.1]\n02:00:00 cleanup: message-id=<1@x>", "22T01:00:00 2"},

@@ -33,8 +33,9 @@ type Sessions struct {
 	Dropped int
 
 	processes map[process]*processLog
-	due       []look // in order of arrival, which is nearly that of time
+	due       []look // in order of time, once sorted
 	next      int    // in due
+	mixed     bool   // due has to be sorted
 	mentions  []mention
 	saved     map[string][]mention // by LMTP session
 	held      int                  // events
@@ -108,16 +109,7 @@ func (s *Sessions) Add(l Line) {
 	}
 	switch daemon := daemonOf(l.Program); daemon {
 	case "smtpd", "smtp", "lmtp":
-		k := process{l.Program, l.PID}
-		p := s.processes[k]
-		if p == nil {
-			if s.processes == nil {
-				s.processes = make(map[process]*processLog)
-			}
-			p = &processLog{process: k, server: daemon == "smtpd", sorted: true}
-			s.processes[k] = p
-		}
-		s.put(p, event{at: l.Time.UnixMicro(), text: l.Text})
+		s.put(s.process(l, daemon), event{at: l.Time.UnixMicro(), text: l.Text})
 	default:
 		s.addMention(l)
 	}
@@ -125,12 +117,26 @@ func (s *Sessions) Add(l Line) {
 
 func daemonOf(program string) string { return program[strings.LastIndexByte(program, '/')+1:] }
 
+func (s *Sessions) process(l Line, daemon string) *processLog {
+	k := process{l.Program, l.PID}
+	p := s.processes[k]
+	if p == nil {
+		if s.processes == nil {
+			s.processes = make(map[process]*processLog)
+		}
+		p = &processLog{process: k, server: daemon == "smtpd", sorted: true}
+		s.processes[k] = p
+	}
+	return p
+}
+
 func (s *Sessions) put(p *processLog, e event) {
 	if n := len(p.events); n > 0 && e.at < p.events[n-1].at {
 		p.sorted = false
 	}
 	p.settled = min(p.settled, e.at)
 	p.events = append(p.events, e)
+	s.mixed = s.mixed || len(s.due) > 0 && e.at < s.due[len(s.due)-1].at
 	s.due = append(s.due, look{p, e.at})
 	s.count()
 }
@@ -166,14 +172,11 @@ func (s *Sessions) addMention(l Line) {
 	s.count()
 }
 
-// Claim takes a line that begins with a queue id. Only the lines by which a
-// process shows whom it works for are kept, and only of processes that said something else
-// too.
+// Claim takes a line that begins with a queue id. Those by which a process
+// shows whom it works for are kept.
 func (s *Sessions) Claim(id string, l Line) {
-	if len(s.processes) == 0 && len(s.saved) == 0 {
-		return
-	}
-	switch daemonOf(l.Program) {
+	daemon := daemonOf(l.Program)
+	switch daemon {
 	case "smtpd":
 		if !claims(l.Text, "client=") {
 			return
@@ -186,9 +189,7 @@ func (s *Sessions) Claim(id string, l Line) {
 	default:
 		return
 	}
-	if p := s.processes[process{l.Program, l.PID}]; p != nil {
-		s.put(p, event{l.Time.UnixMicro(), l.Text, id})
-	}
+	s.put(s.process(l, daemon), event{l.Time.UnixMicro(), l.Text, id})
 }
 
 func claims(text, what string) bool {
@@ -237,6 +238,10 @@ func (s *Sessions) Settle(before, keep time.Time, found func(id string, f Findin
 func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string, f Finding)) {
 	until := before.UnixMicro()
 	scratch := s.scratch
+	if s.mixed {
+		slices.SortStableFunc(s.due[s.next:], func(a, b look) int { return cmp.Compare(a.at, b.at) })
+		s.mixed = false
+	}
 	for ; s.next < len(s.due) && s.due[s.next].at < until; s.next++ {
 		p := s.due[s.next].log
 		s.due[s.next].log = nil

@@ -61,7 +61,7 @@ func (p *processLog) rivals(i int, before int64, buf []*event) (rivals []*event,
 		if seen++; seen > maxRivals {
 			return nil, true
 		}
-		if !slices.ContainsFunc(rivals, func(r *event) bool { return r.id == e.id }) && p.tookLongEnough(e, at) {
+		if p.tookLongEnough(e, at) {
 			rivals = append(rivals, e)
 		}
 	}
@@ -84,10 +84,10 @@ func (p *processLog) tookLongEnough(e *event, at int64) bool {
 	return float64(e.at-at) <= took*1e6+roundingMicros
 }
 
-// chooseDelivery returns the only delivery, or the only one that names the same
-// server.
+// chooseDelivery returns a delivery of the only message, or of the only one
+// with a delivery that names the same server.
 func (p *processLog) chooseDelivery(rivals []*event, e *event, c *postlog.Context) *event {
-	if len(rivals) == 1 {
+	if !slices.ContainsFunc(rivals, func(r *event) bool { return r.id != rivals[0].id }) {
 		return rivals[0]
 	}
 	var named *event
@@ -97,7 +97,7 @@ func (p *processLog) chooseDelivery(rivals []*event, e *event, c *postlog.Contex
 		if d.Delivered.Relay != c.Peer && !strings.Contains(d.Delivered.Response, e.text) {
 			continue
 		}
-		if named != nil {
+		if named != nil && named.id != r.id {
 			return nil
 		}
 		named = r

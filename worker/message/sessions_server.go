@@ -36,20 +36,12 @@ func (g *gathered) of(sessions int) (text string, ok bool) {
 	return g.text, !g.mixed && g.n == sessions
 }
 
-func (v *served) covers(at int64) bool { return at >= v.start && (v.open || at <= v.end) }
-
 func isConnect(e *event) bool    { return e.id == "" && e.text[0] == 'c' }
 func isDisconnect(e *event) bool { return e.id == "" && e.text[0] == 'd' }
 
 // settleServer joins smtpd's sessions with the messages that came in them.
 func (p *processLog) settleServer(before, keep int64, scratch *[]served, found func(string, Finding)) {
-	events := p.events
-	for i := range events {
-		if events[i].at > before && isConnect(&events[i]) {
-			events = events[:i] // what comes then has its turn later
-			break
-		}
-	}
+	events := p.events[:p.reach(before)]
 	sessions := p.sessions(events, (*scratch)[:0])
 	*scratch = sessions
 	for i := range events {
@@ -66,6 +58,21 @@ func (p *processLog) settleServer(before, keep int64, scratch *[]served, found f
 		e.id = told
 	}
 	p.forget(sessions, events, keep)
+}
+
+// reach is how many events there are up to the first "connect" after a moment,
+// and all of its time stamp: by then, sessions that were under way have ended. What comes later has its turn
+// later, so that no event is looked at again and again.
+func (p *processLog) reach(before int64) int {
+	for i := range p.events {
+		if at := p.events[i].at; at > before && isConnect(&p.events[i]) {
+			for i < len(p.events) && p.events[i].at == at {
+				i++
+			}
+			return i
+		}
+	}
+	return len(p.events)
 }
 
 // tell hands over what is known of the session in which a message came.
@@ -122,7 +129,8 @@ func (p *processLog) sessions(events []event, sessions []served) []served {
 	return sessions
 }
 
-// connect begins a session and ends the one before.
+// connect begins a session and ends those before. Which of several that began
+// within one time stamp was the last is not known: they all go on.
 func connect(sessions []served, e *event) []served {
 	for i := len(sessions) - 1; i >= 0 && (sessions[i].open || sessions[i].start == e.at); i-- {
 		v := &sessions[i]
@@ -130,7 +138,7 @@ func connect(sessions []served, e *event) []served {
 			v.connects++
 			return sessions
 		}
-		if v.open {
+		if v.open && v.start < e.at {
 			v.end, v.open = e.at, false
 		}
 	}

@@ -141,6 +141,15 @@ func TestSessions(t *testing.T) {
 			01:00:00 postfix/smtpd[1]: AAAAAA2: client=b.example[192.0.2.2]
 			01:00:00 postfix/smtpd[1]: disconnect from b.example[192.0.2.2] mail=2
 		`, map[string]string{"AAAAAA1": "tls TLSv1.3 AES Anonymous; mail=1", "AAAAAA2": "mail=2"}},
+		"which of two sessions of a second goes on is not known": {`
+			01:00:00 postfix/smtpd[1]: connect from a.example[192.0.2.1]
+			01:00:00 postfix/smtpd[1]: disconnect from a.example[192.0.2.1] quit=1
+			01:00:00 postfix/smtpd[1]: connect from b.example[192.0.2.2]
+			01:00:00 postfix/smtpd[1]: ` + tlsOf + `b.example[192.0.2.2]: TLSv1.3 with cipher AES (256/256 bits)
+			01:00:05 postfix/smtpd[1]: AAAAAA1: client=b.example[192.0.2.2]
+			01:00:06 postfix/smtpd[1]: AAAAAA2: client=c.example[192.0.2.3]
+			01:00:07 postfix/smtpd[1]: disconnect from b.example[192.0.2.2] mail=1
+		`, map[string]string{"AAAAAA1": "tls TLSv1.3 AES Anonymous; mail=1", "AAAAAA2": ""}},
 		"two sessions of one client that meet in a second": {`
 			01:00:00 postfix/smtpd[1]: connect from a.example[192.0.2.1]
 			01:00:01 postfix/smtpd[1]: AAAAAA1: client=a.example[192.0.2.1]
@@ -232,6 +241,27 @@ func TestSessions(t *testing.T) {
 			04:00:02 postfix/qmgr[2]: AAAAAA1: removed
 			07:00:00 clamav-milter[9]: Message AAAAAA1 from <a@a.example> to <b@b.example> with subject 's' message-id 'x' date 'd' infected by Eicar
 		`, map[string]string{"AAAAAA1/1": "", "AAAAAA1/2": "mimedefang.pl mail_in 0"}},
+		"one queue id in two sessions": {`
+			01:00:00 postfix/smtpd[1]: connect from a.example[192.0.2.1]
+			01:00:01 postfix/smtpd[1]: AAAAAA1: client=a.example[192.0.2.1]
+			01:00:02 postfix/smtpd[1]: disconnect from a.example[192.0.2.1] mail=1
+			01:00:02 postfix/qmgr[2]: AAAAAA1: removed
+			09:00:00 postfix/smtpd[1]: connect from b.example[192.0.2.2]
+			09:00:01 postfix/smtpd[1]: AAAAAA1: client=b.example[192.0.2.2]
+			09:00:02 postfix/smtpd[1]: disconnect from b.example[192.0.2.2] mail=5
+		`, map[string]string{"AAAAAA1/1": "mail=1", "AAAAAA1/2": "mail=5"}},
+		"a filter names an id that came again at once": {`
+			01:00:00 postfix/smtpd[1]: AAAAAA1: client=a.example[192.0.2.1]
+			01:00:02 postfix/qmgr[2]: AAAAAA1: removed
+			01:00:20 postfix/smtpd[1]: AAAAAA1: client=b.example[192.0.2.2]
+			01:00:21 mimedefang.pl[9]: MDLOG,AAAAAA1,mail_in,,,<a@a.example>,<b@b.example>,hello
+			01:00:22 postfix/qmgr[2]: AAAAAA1: removed
+		`, map[string]string{"AAAAAA1/1": "", "AAAAAA1/2": ""}},
+		"one LMTP session named by two messages": {`
+			01:00:00 dovecot[3]: lmtp(b@b.example)<99><aB3dEfGhIjKl>: msgid=<1@a.example>: saved mail to INBOX
+			01:00:00 postfix/lmtp[7]: AAAAAA1: to=<b@b.example>, relay=mx[private/lmtp], delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 <b@b.example> aB3dEfGhIjKl Saved)
+			01:00:00 postfix/lmtp[7]: AAAAAA2: to=<b@b.example>, relay=mx[private/lmtp], delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 <b@b.example> aB3dEfGhIjKl Saved)
+		`, map[string]string{"AAAAAA1": "", "AAAAAA2": ""}},
 		"dovecot by its session": {`
 			01:00:00 dovecot[3]: lmtp(b@b.example)<99><aB3dEfGhIjKl>: msgid=<1@a.example>: saved mail to INBOX
 			01:00:00 dovecot[3]: lmtp(c@b.example): zB3dEfGhIjKl: msgid=<1@a.example>: save failed to INBOX: Quota exceeded
@@ -267,6 +297,17 @@ func TestSessionsAreBounded(t *testing.T) {
 	}
 	if s.Dropped != 22 || s.held != 3 {
 		t.Errorf("%d let go, %d held", s.Dropped, s.held)
+	}
+}
+
+// What becomes names of an object is what smtpd counts and nothing else.
+func TestCounters(t *testing.T) {
+	for text, want := range map[string]string{
+		"ehlo=1 rcpt=1/2": "ehlo=1 rcpt=1/2", "": "", "ehlo=1 ehlo=2": "", "eh.lo=1": "", "ehlo=x": "", "ehlo": "", "=1": "", "ehlo=1  rcpt=1": "",
+	} {
+		if got := cleanCounters(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }
 

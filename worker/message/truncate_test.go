@@ -23,7 +23,7 @@ func TestACutLineInventsNoRecipient(t *testing.T) {
 	for i := 0; i < len(keys); i += keyStride {
 		k := &keys[i]
 		whole := Merge(k.key, k.lines, Options{})
-		known := recipientsOf(whole)
+		allowed := recipientsOf(whole)
 		named := map[string]int{} // by how many lines
 		for _, l := range k.lines {
 			e := postlog.Parse(l.Program, l.Text)
@@ -31,8 +31,8 @@ func TestACutLineInventsNoRecipient(t *testing.T) {
 				named[pairOf(to, orig)]++
 			}
 			if e.HasTo { // cleanup's word on a recipient that was rewritten
-				if _, ok := known[pairOf(e.To, "")]; !ok {
-					known[pairOf(e.To, "")] = known[pairOf(e.To, "")]
+				if _, ok := allowed[pairOf(e.To, "")]; !ok {
+					allowed[pairOf(e.To, "")] = known{}
 				}
 			}
 		}
@@ -49,7 +49,7 @@ func TestACutLineInventsNoRecipient(t *testing.T) {
 				}
 				have := recipientsOf(docs)
 				for pair := range have {
-					if _, ok := known[pair]; !ok {
+					if _, ok := allowed[pair]; !ok {
 						t.Fatalf("%v: recipient %q where %q is cut at %d", k.key, pair, l.Text, n)
 					}
 				}

@@ -20,7 +20,7 @@ func mentioner(program string) func(*Context, string) {
 // one cannot be told.
 var mentioners = map[string]func(*Context, string){
 	"amavis": (*Context).parseAmavis, "amavisd": (*Context).parseAmavis, "amavisd-new": (*Context).parseAmavis,
-	"rspamd": (*Context).parseRspamd,
+	"rspamd":     (*Context).parseRspamd,
 	"mimedefang": (*Context).parseMimedefang, "mimedefang.pl": (*Context).parseMimedefang,
 	"mailscanner": (*Context).parseMessageOf, "MailScanner": (*Context).parseMessageOf, "clamav-milter": (*Context).parseMessageOf,
 	"dovecot": (*Context).parseDovecot,
