@@ -90,7 +90,7 @@ func TestRunWritesOnlyWhatChanged(t *testing.T) {
 	if r := s.run(); r.Lines+r.Documents+r.Created+r.Updated+r.Unchanged+r.Deleted != 0 {
 		t.Errorf("second run at once: %+v", r)
 	}
-	same(t, "revisions after a second run at once", revisions(s.documents()), revisions(before))
+	sameBytes(t, "revisions after a second run at once", revisions(s.documents()), revisions(before))
 
 	s.index(second)
 	if r := s.run(); r.Updated != len(late) || r.Created+r.Deleted != 0 || r.Lines != len(late) {
@@ -104,7 +104,7 @@ func TestRunWritesOnlyWhatChanged(t *testing.T) {
 	if r := s.run(); r.Unchanged != len(late) || r.Created+r.Updated+r.Deleted != 0 {
 		t.Errorf("run after lines that were there already: %+v", r)
 	}
-	same(t, "revisions after lines that were there already", revisions(s.documents()), revisions(before))
+	sameBytes(t, "revisions after lines that were there already", revisions(s.documents()), revisions(before))
 	same(t, "run and merge", sources(before), merged(t, log.file, "--year", "2026"))
 }
 

@@ -242,6 +242,9 @@ func identified(docs []stored) []string {
 // "session" depend on which lines were read together.
 func promised(doc string) string {
 	at := strings.IndexByte(doc, '{') // an _id may stand before it
+	if at < 0 {
+		return doc
+	}
 	id, doc := doc[:at], doc[at:]
 	var out strings.Builder
 	out.WriteString(id)

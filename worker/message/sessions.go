@@ -50,6 +50,7 @@ type processLog struct {
 	server  bool // smtpd
 	sorted  bool
 	events  []event
+	gone    int   // of the events, let go
 	settled int64 // no event before this one waits to be settled
 
 	// Of a server, for what the events before these leave behind:
@@ -249,14 +250,15 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 			continue
 		}
 		p.settled = until
-		s.held -= len(p.events)
+		s.held -= len(p.live())
 		p.sort()
 		if p.server {
 			p.settleServer(until, keep.UnixMicro(), &scratch, found)
 		} else {
 			p.settleClient(until, keep.UnixMicro(), found)
 		}
-		if s.held += len(p.events); len(p.events) == 0 && len(p.past) == 0 {
+		left := len(p.live())
+		if s.held += left; left == 0 && len(p.past) == 0 {
 			delete(s.processes, p.process)
 		}
 	}
@@ -269,7 +271,7 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 
 func (p *processLog) sort() {
 	if !p.sorted {
-		slices.SortStableFunc(p.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+		slices.SortStableFunc(p.live(), func(a, b event) int { return cmp.Compare(a.at, b.at) })
 		p.sorted = true
 	}
 }
@@ -288,10 +290,17 @@ func (s *Sessions) settleMentions(all []mention, before, keep time.Time, found f
 	return all
 }
 
-// forgetUpTo lets go of the first n events.
+// live returns the events that are held.
+func (p *processLog) live() []event { return p.events[p.gone:] }
+
+// forgetUpTo lets go of the first n events that are held. Their place is used
+// again once it is worth moving the others.
 func (p *processLog) forgetUpTo(n int) {
-	clear(p.events[:n])
-	p.events = p.events[n:]
+	clear(p.events[p.gone : p.gone+n])
+	if p.gone += n; p.gone*2 >= len(p.events) {
+		p.events = p.events[:copy(p.events, p.events[p.gone:])]
+		p.gone = 0
+	}
 }
 
 // Attach gives documents of one key what was found about them. A finding goes
@@ -299,7 +308,13 @@ func (p *processLog) forgetUpTo(n int) {
 func Attach(docs []Document, found []Finding) {
 	for i := range found {
 		f := &found[i]
-		if d := f.owner(docs); d != nil {
+		d := f.owner(docs)
+		switch {
+		case d == nil:
+		case len(found) == 1:
+			d.Session = f.session
+			return
+		default:
 			if d.Session == nil {
 				d.Session = new(Session) // the finding's own is not to change
 			}

@@ -10,15 +10,16 @@ import (
 // settleClient joins what smtp or lmtp said on the way with the delivery that
 // came of it.
 func (p *processLog) settleClient(before, keep int64, found func(string, Finding)) {
+	events := p.live()
 	var rivals []*event
 	gone := 0
-	for ; gone < len(p.events) && p.events[gone].at < before; gone++ {
-		e := &p.events[gone]
+	for ; gone < len(events) && events[gone].at < before; gone++ {
+		e := &events[gone]
 		if e.id != "" {
 			continue
 		}
 		var settled bool
-		if rivals, settled = p.rivals(gone, before, rivals[:0]); !settled {
+		if rivals, settled = p.rivals(events, gone, before, rivals[:0]); !settled {
 			break // the delivery has not come yet, and so for the lines behind
 		}
 		if len(rivals) == 0 {
@@ -29,7 +30,7 @@ func (p *processLog) settleClient(before, keep int64, found func(string, Finding
 			found(r.id, Finding{own: r.text, at: timeOf(r.at), session: sessionOf(e, &c)})
 		}
 	}
-	for gone < len(p.events) && p.events[gone].at < keep-longestTry.Microseconds() {
+	for gone < len(events) && events[gone].at < keep-longestTry.Microseconds() {
 		gone++
 	}
 	p.forgetUpTo(gone)
@@ -38,16 +39,16 @@ func (p *processLog) settleClient(before, keep int64, found func(string, Finding
 // rivals lists the messages whose delivery the line at i may belong to: those of
 // the next delivery lines, and of the ones after them where these fall into the line's own
 // second. settled is false where it is too early to tell.
-func (p *processLog) rivals(i int, before int64, buf []*event) (rivals []*event, settled bool) {
+func (p *processLog) rivals(events []event, i int, before int64, buf []*event) (rivals []*event, settled bool) {
 	rivals = buf
-	at := p.events[i].at
+	at := events[i].at
 	first := i
-	for first > 0 && p.events[first-1].at == at {
+	for first > 0 && events[first-1].at == at {
 		first--
 	}
 	group, seen := int64(0), 0 // time and number of the delivery lines looked at
-	for j := first; j < len(p.events); j++ {
-		e := &p.events[j]
+	for j := first; j < len(events); j++ {
+		e := &events[j]
 		if e.id == "" {
 			continue
 		}

@@ -41,7 +41,7 @@ func isDisconnect(e *event) bool { return e.id == "" && e.text[0] == 'd' }
 
 // settleServer joins smtpd's sessions with the messages that came in them.
 func (p *processLog) settleServer(before, keep int64, scratch *[]served, found func(string, Finding)) {
-	events := p.events[:p.reach(before)]
+	events := p.reach(before)
 	sessions := p.sessions(events, (*scratch)[:0])
 	*scratch = sessions
 	for i := range events {
@@ -60,19 +60,20 @@ func (p *processLog) settleServer(before, keep int64, scratch *[]served, found f
 	p.forget(sessions, events, keep)
 }
 
-// reach is how many events there are up to the first "connect" after a moment,
-// and all of its time stamp: by then, sessions that were under way have ended. What comes later has its turn
+// reach returns the events up to the first "connect" after a moment, and all of
+// its time stamp: by then, sessions that were under way have ended. What comes later has its turn
 // later, so that no event is looked at again and again.
-func (p *processLog) reach(before int64) int {
-	for i := range p.events {
-		if at := p.events[i].at; at > before && isConnect(&p.events[i]) {
-			for i < len(p.events) && p.events[i].at == at {
+func (p *processLog) reach(before int64) []event {
+	events := p.live()
+	for i := range events {
+		if at := events[i].at; at > before && isConnect(&events[i]) {
+			for i < len(events) && events[i].at == at {
 				i++
 			}
-			return i
+			return events[:i]
 		}
 	}
-	return len(p.events)
+	return events
 }
 
 // tell hands over what is known of the session in which a message came.
