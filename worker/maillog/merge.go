@@ -133,15 +133,14 @@ func (m *merger) host(name string) *host {
 // takeReject makes a document of a reject without a queue id. What else begins
 // with NOQUEUE is a remark.
 func (m *merger) takeReject(h *host, l *postlog.Line) error {
-	e := postlog.Parse(l.Program, l.Text)
-	if !message.IsReject(&e) {
+	d, ok := message.RejectOf(h.name, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}, m.Message)
+	if !ok {
 		m.report.NoQueueID++
 		if m.Explain {
-			m.shapes.add(e)
+			m.shapes.add(postlog.Parse(l.Program, l.Text))
 		}
 		return nil
 	}
-	d := message.Reject(h.name, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}, m.Message)
 	if !m.rejects.add(d.ID, l.Time) {
 		m.report.Repeated++
 		return nil

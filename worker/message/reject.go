@@ -21,14 +21,31 @@ func IsReject(e *postlog.Event) bool {
 
 // Reject makes the document of a NOQUEUE reject, for which [IsReject] is true.
 func Reject(host string, line Line, o Options) Document {
-	facts := read([]Line{line}, nil)
-	x := &facts[0]
+	buf := buffers.Get().(*[]fact)
+	facts := read([]Line{line}, *buf)
+	defer release(buf, facts)
+	return rejectDocument(host, &facts[0], &o)
+}
+
+// RejectOf is [IsReject] and [Reject] at once, for a line that begins with
+// "NOQUEUE:". ok is false where it is no reject.
+func RejectOf(host string, line Line, o Options) (d Document, ok bool) {
+	buf := buffers.Get().(*[]fact)
+	facts := read([]Line{line}, *buf)
+	defer release(buf, facts)
+	if !IsReject(&facts[0].event) {
+		return d, false
+	}
+	return rejectDocument(host, &facts[0], &o), true
+}
+
+func rejectDocument(host string, x *fact, o *Options) Document {
 	e := &x.event
 	d := Document{
 		Kind: KindReject, Host: host, Timestamp: x.Time, FirstSeen: x.Time, LastSeen: x.Time,
 		Origin: "smtp", Status: Rejected, Lines: 1, Log: []Line{x.Line},
 	}
-	f := folding{doc: &d, opts: &o}
+	f := folding{doc: &d, opts: o}
 	if x.cut {
 		f.warn(WarnLineCut)
 	}
@@ -40,6 +57,7 @@ func Reject(host string, line Line, o Options) Document {
 		f.rcpts.refuse(&f, x)
 	}
 	f.rcpts.settle(&f)
+	f.rcpts.release()
 	d.Direction = direction(&d, o.LocalDomains)
 	d.searchedWords = searchWords(&d)
 	d.Warnings = f.warnings

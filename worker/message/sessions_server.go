@@ -44,6 +44,9 @@ func (p *processLog) settleServer(before, keep int64, scratch *[]served, found f
 	events := p.reach(before)
 	sessions := p.sessions(events, (*scratch)[:0])
 	*scratch = sessions
+	if asked(events, before) {
+		p.gather(sessions, events)
+	}
 	for i := range events {
 		e := &events[i]
 		if e.at >= before {
@@ -113,6 +116,24 @@ func (p *processLog) sessions(events []event, sessions []served) []served {
 			sessions[i].end, sessions[i].open = at, false
 		}
 	}
+	return sessions
+}
+
+// asked tells whether a message asks for its session.
+func asked(events []event, before int64) bool {
+	for i := range events {
+		if events[i].at >= before {
+			return false
+		}
+		if id := events[i].id; id != "" && id != told {
+			return true
+		}
+	}
+	return false
+}
+
+// gather gives the sessions what was said in them.
+func (p *processLog) gather(sessions []served, events []event) {
 	for i := range events {
 		e := &events[i]
 		if e.id != "" || isConnect(e) {
@@ -127,7 +148,6 @@ func (p *processLog) sessions(events []event, sessions []served) []served {
 			v.tls.add(e.text)
 		}
 	}
-	return sessions
 }
 
 // connect begins a session and ends those before. Which of several that began
