@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/postweave/postweave/mappings"
 	"github.com/postweave/postweave/worker/message"
 )
 
@@ -98,7 +99,7 @@ func (d *Documents) send(ctx context.Context, changes []message.Change, left []i
 	}
 	body.Grow(size)
 	for _, i := range left {
-		writeAction(&body, &changes[i])
+		d.writeAction(&body, &changes[i])
 	}
 	res, err := d.client.Do(ctx, Request{
 		Op: "write documents", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_bulk",
@@ -129,16 +130,20 @@ func (d *Documents) send(ctx context.Context, changes []message.Change, left []i
 	return d.takeItems(res.Body, changes, left, outcomes)
 }
 
-// writeAction appends the two lines of one change. Ids are hashes in base64url
-// and need no escaping.
-func writeAction(b *bytes.Buffer, c *message.Change) {
+// writeAction appends the two lines of one change. Ids are hashes in base64url,
+// and the target's name was checked: nothing needs escaping.
+func (d *Documents) writeAction(b *bytes.Buffer, c *message.Change) {
+	index := ""
+	if c.Part {
+		index = `,"_index":"` + mappings.LogIndex(d.alias) + `","require_alias":false`
+	}
 	switch c.Action {
 	case message.Create:
-		b.WriteString(`{"create":{"_id":"` + c.ID + `"}}` + "\n")
+		b.WriteString(`{"create":{"_id":"` + c.ID + `"` + index + `}}` + "\n")
 	case message.Update:
-		b.WriteString(`{"index":{"_id":"` + c.ID + `"` + revision(c) + "}}\n")
+		b.WriteString(`{"index":{"_id":"` + c.ID + `"` + index + revision(c) + "}}\n")
 	case message.Delete:
-		b.WriteString(`{"delete":{"_id":"` + c.ID + `"` + revision(c) + "}}\n")
+		b.WriteString(`{"delete":{"_id":"` + c.ID + `"` + index + revision(c) + "}}\n")
 		return
 	}
 	b.Write(c.Source)

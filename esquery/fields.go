@@ -22,6 +22,9 @@ type layout struct {
 	PID     []string `json:"pid"`
 	Text    []string `json:"text"`
 	QueueID []string `json:"queue_id"`
+	// whole are names of the line with its header. They are read only where an index has no text: shippers that keep
+	// both would send each line twice.
+	whole []string
 }
 
 // layouts are the known profiles, the surest first: an index that has a
@@ -35,14 +38,20 @@ var layouts = []layout{
 		Name: "logstash", Time: []string{"@timestamp"}, Host: []string{"logsource"}, Program: []string{"program"},
 		PID: []string{"pid"}, Text: []string{"message"}, QueueID: []string{"postfix_queueid"},
 	},
+	// Filebeat's index template maps every name of ECS, used or not, so that an index may fit both of these whoever wrote
+	// to it. Both know all names, and differ in which they believe first. The syslog header's own host comes before
+	// that of the machine that an agent runs on.
 	{
-		Name: "ecs", Time: []string{"@timestamp"}, Host: []string{"host.hostname", "host.name"}, Program: []string{"process.name"},
-		PID: []string{"process.pid"}, Text: []string{"message"}, QueueID: []string{"postfix_queueid", "postfix.queueid", "postfix.queue_id"},
+		Name: "ecs", Time: []string{"@timestamp"}, Host: []string{"log.syslog.hostname", "hostname", "host.hostname", "host.name"},
+		Program: []string{"process.name", "log.syslog.appname", "process.program", "program"},
+		PID:     []string{"process.pid", "log.syslog.procid", "pid"}, Text: []string{"message"}, whole: []string{"event.original"},
+		QueueID: []string{"postfix_queueid", "postfix.queueid", "postfix.queue_id"},
 	},
 	{
 		Name: "beats", Time: []string{"@timestamp"}, Host: []string{"log.syslog.hostname", "hostname", "host.hostname", "host.name"},
-		Program: []string{"log.syslog.appname", "program", "process.program"}, PID: []string{"log.syslog.procid", "pid", "process.pid"},
-		Text: []string{"message"}, QueueID: []string{"postfix_queueid", "postfix.queueid"},
+		Program: []string{"log.syslog.appname", "program", "process.program", "process.name"},
+		PID:     []string{"log.syslog.procid", "pid", "process.pid"}, Text: []string{"message"}, whole: []string{"event.original"},
+		QueueID: []string{"postfix_queueid", "postfix.queueid", "postfix.queue_id"},
 	},
 }
 
@@ -97,8 +106,10 @@ type fields struct {
 	// host, queueID and time are what is aggregated and filtered by. host and queueID are empty
 	// where the index has no form of the field with doc values.
 	host, queueID, time string
-	// idExists is the field whose presence says that grok found a queue id.
-	idExists string
+	// hostName and queueIDName are the names that host and queueID are forms of.
+	hostName, queueIDName string
+	// idExists are the fields whose presence says that grok found a queue id.
+	idExists []string
 	// programs are the fields that the program filter looks at.
 	programs []string
 	// sources is what is fetched of each document.
@@ -134,7 +145,7 @@ func (c *Client) resolve(ctx context.Context, indices []string, tried []layout) 
 func (c *Client) fieldCaps(ctx context.Context, indices []string, tried []layout) (map[string]map[string]capability, error) {
 	var names []string
 	for _, l := range tried {
-		for _, list := range [][]string{l.Time, l.Host, l.Program, l.PID, l.Text, l.QueueID} {
+		for _, list := range [][]string{l.Time, l.Host, l.Program, l.PID, l.Text, l.whole, l.QueueID} {
 			for _, n := range list {
 				names = append(names, n, n+".keyword")
 			}
@@ -205,14 +216,16 @@ func fit(l *layout, caps map[string]capability) *fields {
 		Name: l.Name, Time: have(l.Time), Host: have(l.Host), Program: have(l.Program), PID: have(l.PID), Text: have(l.Text), QueueID: have(l.QueueID),
 	}}
 	got := &f.layout
+	if len(got.Text) == 0 {
+		got.Text = have(l.whole)
+	}
 	if len(got.Time) == 0 || len(got.Host) == 0 || len(got.Program) == 0 || len(got.Text) == 0 {
 		return nil
 	}
 	f.time = got.Time[0]
-	f.host, f.queueID = aggregatable(got.Host, caps), aggregatable(got.QueueID, caps)
-	if len(got.QueueID) > 0 {
-		f.idExists = got.QueueID[0]
-	}
+	f.hostName, f.host = aggregatable(got.Host, caps)
+	f.queueIDName, f.queueID = aggregatable(got.QueueID, caps)
+	f.idExists = got.QueueID
 	for _, p := range got.Program {
 		if _, ok := caps[p+".keyword"]; ok {
 			p += ".keyword"
@@ -223,17 +236,17 @@ func fit(l *layout, caps map[string]capability) *fields {
 	return f
 }
 
-// aggregatable returns the form of the first field that has doc values: the
-// field itself, or the keyword beside a text.
-func aggregatable(names []string, caps map[string]capability) string {
+// aggregatable returns the first field that has doc values, and the form that has
+// them: the field itself, or the keyword beside a text.
+func aggregatable(names []string, caps map[string]capability) (name, form string) {
 	for _, n := range names {
 		for _, form := range []string{n, n + ".keyword"} {
 			if c, ok := caps[form]; ok && c.aggregatable {
-				return form
+				return n, form
 			}
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // indexPath joins index names for a URL.

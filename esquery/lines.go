@@ -26,7 +26,9 @@ type lineDecoder struct {
 	names []string // of the fields, each once
 	found []place  // of the names in the present document
 	// Each part's names in the order in which they are tried, as places in names.
-	host, queueID, program, pid, text, time []int
+	host, program, pid, text, time []int
+	// The fields that the aggregation counts by, as places in names; -1 where it has none.
+	countedHost, countedID int
 
 	// The same servers, programs and times come again and again, process ids nearly so.
 	kept      map[string]string
@@ -48,8 +50,12 @@ const maxKept = 1 << 14
 func newLineDecoder(f *fields) *lineDecoder {
 	d := &lineDecoder{kept: make(map[string]string)}
 	l := &f.layout
-	d.host, d.queueID, d.program = d.places(l.Host), d.places(l.QueueID), d.places(l.Program)
+	d.host, d.program = d.places(l.Host), d.places(l.Program)
 	d.pid, d.text, d.time = d.places(l.PID), d.places(l.Text), d.places(l.Time)
+	d.countedHost, d.countedID = -1, -1
+	if f.aggregated() {
+		d.countedHost, d.countedID = d.places([]string{f.hostName})[0], d.places([]string{f.queueIDName})[0]
+	}
 	d.found = make([]place, len(d.names))
 	return d
 }
@@ -75,9 +81,8 @@ func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
 	if !d.look(&s, "", 0) {
 		return out, false
 	}
-	hosts := d.read(d.host, d.keep)
-	out.hosts, out.host = distinct(hosts, ""), last(hosts)
-	out.ids = d.countIDs()
+	out.hosts, out.ids = d.count(d.countedHost, ""), d.count(d.countedID, "NOQUEUE")
+	out.host = last(d.read(d.host, d.keep))
 	programs := d.read(d.program, d.keep)
 	out.line.Program = first(programs)
 	moved := ""
@@ -86,6 +91,7 @@ func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
 	}
 	out.line.PID = first(d.read(d.pid, d.keep))
 	out.line.Text = last(d.read(d.text, unquote)) // the stripped text comes after the whole line
+	stripHeader(&out.line)
 	if moved != "" {
 		if id, noqueue := postlog.LeadingQueueID(out.line.Text); id == "" && !noqueue {
 			// A filter took "ID:" for one more program and off the text: ["postfix/smtp", "ID"], " to=<…".
@@ -95,6 +101,30 @@ func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
 	stamp, good := d.parseTime(first(d.read(d.time, d.keep)))
 	out.line.Time = stamp
 	return out, good && out.host != "" && out.line.Text != ""
+}
+
+// stripHeader takes off a syslog header where the text is a whole line of the
+// program. No program's own words begin like that.
+func stripHeader(l *message.Line) {
+	if !mayBeWhole(l.Text) {
+		return
+	}
+	const anyYear = 2000 // a leap year: the stamp is not used
+	whole, err := postlog.ParseLine(l.Text, anyYear, time.UTC)
+	if err != nil || whole.Program != l.Program {
+		return
+	}
+	l.Text = whole.Text
+	if l.PID == "" {
+		l.PID = whole.PID
+	}
+}
+
+// mayBeWhole looks at the first bytes for a priority or a stamp, since nearly no
+// text is a whole line.
+func mayBeWhole(s string) bool {
+	const least = len("Nov  2 01:29:04 h p:")
+	return len(s) >= least && (s[0] == '<' || s[3] == ' ' && s[6] == ' ' && s[9] == ':' || s[4] == '-' && s[7] == '-' && s[10] == 'T')
 }
 
 // look goes through an object and notes where the named fields are. prefix is the
@@ -151,21 +181,20 @@ func (d *lineDecoder) read(part []int, decode func([]byte) (string, bool)) []str
 	return nil
 }
 
-// countIDs counts the queue ids. What they are is not needed: the text says it.
-func (d *lineDecoder) countIDs() int {
-	for _, i := range d.queueID {
-		raw := d.found[i].raw
-		if len(raw) > 0 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
-			if string(raw) == `"NOQUEUE"` {
-				return 0
-			}
-			return 1
-		}
-		if v := values(raw); len(v) > 0 {
-			return distinct(v, "NOQUEUE")
-		}
+// count counts the different values of a field but one. What they are is not
+// needed: the text says it.
+func (d *lineDecoder) count(at int, but string) int {
+	if at < 0 {
+		return 0
 	}
-	return 0
+	raw := d.found[at].raw
+	if n := len(raw); n > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		if string(raw[1:n-1]) == but {
+			return 0
+		}
+		return 1
+	}
+	return distinct(values(raw), but)
 }
 
 // keep decodes a string that is likely to come again.

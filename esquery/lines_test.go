@@ -1,6 +1,8 @@
 package esquery
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +44,7 @@ func TestLayoutsAreChosen(t *testing.T) {
 		{ecs, "ecs", "host.hostname.keyword", "", "process.name.keyword", ""},
 	} {
 		f := fitted(t, test.caps)
-		if f.layout.Name != test.name || f.host != test.host || f.queueID != test.id || f.programs[0] != test.program || f.idExists != test.exists {
+		if f.layout.Name != test.name || f.host != test.host || f.queueID != test.id || f.programs[0] != test.program || strings.Join(f.idExists, " ") != test.exists {
 			t.Errorf("%s: %+v", test.name, f)
 		}
 	}
@@ -127,6 +129,74 @@ func TestDottedNames(t *testing.T) {
 		if !ok || d.host != "mx1" || d.line.Program != "postfix/smtp" || d.line.PID != "7" {
 			t.Errorf("%s: %+v", doc, d)
 		}
+	}
+}
+
+// A mapping may have all names, used or not: each document says which are. The
+// syslog header's host comes before the agent's.
+func TestNamesThatAreMappedAndNotUsed(t *testing.T) {
+	f := fitted(t, capsOf("host.name", "host.hostname", "hostname", "process.name", "process.program", "program", "log.syslog.hostname",
+		"log.syslog.appname", "log.syslog.procid", "process.pid", "pid", "message", "event.original"))
+	for _, parts := range []string{
+		`"host":{"hostname":"mx1","name":"x"},"process":{"name":"postfix/smtp","pid":7},"message":"t"`,
+		`"host":{"hostname":"agent","name":"agent"},"log":{"syslog":{"hostname":"mx1","appname":"postfix/smtp","procid":"7"}},"message":"t"`,
+		`"host":{"hostname":"agent"},"hostname":"mx1","process":{"program":"postfix/smtp","pid":7},"message":"t"`,
+		`"host":{"name":"mx1"},"program":"postfix/smtp","pid":"7","message":"t","event":{"original":"u"}`,
+	} {
+		d, ok := f.decodeLine([]byte(`{"@timestamp":"2026-11-22T01:29:07Z",` + parts + `}`))
+		if !ok || d.host != "mx1" || d.line.Program != "postfix/smtp" || d.line.PID != "7" || d.line.Text != "t" {
+			t.Errorf("%s: %+v", parts, d)
+		}
+	}
+	if slices.Contains(f.sources, "event.original") {
+		t.Error("each line is fetched twice")
+	}
+}
+
+// The aggregation counts by one field alone; so does the decoder.
+func TestCountedFields(t *testing.T) {
+	f := fitted(t, capsOf("host.hostname", "host.name", "process.name", "message", "postfix_queueid", "postfix.queueid"))
+	if strings.Join(f.idExists, " ") != "postfix_queueid postfix.queueid" {
+		t.Errorf("looked for: %q", f.idExists)
+	}
+	for doc, want := range map[string][2]int{
+		`"host":{"hostname":"mx1","name":"x"},"postfix_queueid":"AAAAAA"`:      {1, 1},
+		`"host":{"name":"mx1"},"postfix_queueid":["AAAAAA","BBBBBB","AAAAAA"]`: {0, 2},
+		`"host":{"hostname":["mx0","mx1"]},"postfix":{"queueid":"AAAAAA"}`:     {2, 0},
+		`"host":{"hostname":"mx1"},"postfix_queueid":"NOQUEUE"`:                {1, 0},
+	} {
+		d, ok := f.decodeLine([]byte(`{"@timestamp":"2026-11-22T01:29:07Z","process":{"name":"p"},"message":"t",` + doc + `}`))
+		if got := [2]int{d.hosts, d.ids}; !ok || d.host != "mx1" || got != want {
+			t.Errorf("%s: %v, %s, want %v", doc, got, d.host, want)
+		}
+	}
+}
+
+// A header goes only where it is one of the same program, at the beginning.
+func TestWholeLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"<22>Feb 29 12:00:00 mx1 postfix/smtp[9]: A: b":         "9 A: b",
+		"Mar 20 12:00:00 mx1 postfix/smtp[9]: A: b":             "9 A: b",
+		"2026-03-20T12:00:00.5+01:00 mx1 postfix/smtp[9]: A: b": "9 A: b",
+		"Mar 20 12:00:00 mx1 postfix/smtp: A: b":                " A: b",
+		"Mar 20 12:00:00 mx1 postfix/smtpd[9]: A: b":            " Mar 20 12:00:00 mx1 postfix/smtpd[9]: A: b",
+		"A: b Mar 20 12:00:00 mx1 postfix/smtp[9]: c":           " A: b Mar 20 12:00:00 mx1 postfix/smtp[9]: c",
+		"<22>warning: mx1 postfix/smtp[9]: c":                   " <22>warning: mx1 postfix/smtp[9]: c",
+		"":                                                      " ",
+	} {
+		l := line(time.Time{}, "postfix/smtp", "", text)
+		if stripHeader(&l); l.PID+" "+l.Text != want {
+			t.Errorf("%q: %q %q, want %q", text, l.PID, l.Text, want)
+		}
+	}
+}
+
+// An index without any text is read by the whole line.
+func TestWholeLineWithoutText(t *testing.T) {
+	f := fitted(t, capsOf("host.hostname", "process.name", "event.original"))
+	d, ok := f.decodeLine([]byte(`{"@timestamp":"2026-11-22T01:29:07Z","host":{"hostname":"mx1"},"process":{"name":"postfix/smtp"},"event":{"original":"Nov 22 01:29:07 mx1 postfix/smtp[9]: A: b"}}`))
+	if !ok || d.line.Text != "A: b" || d.line.PID != "9" {
+		t.Errorf("%+v, %v", d, ok)
 	}
 }
 

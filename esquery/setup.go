@@ -45,7 +45,7 @@ func (r SetupReport) Changed() bool {
 	return slices.ContainsFunc(r.Steps, func(s SetupStep) bool { return s.Action != "unchanged" })
 }
 
-// Setup installs the index template, the state index, and the first index with
+// Setup installs the index template, the state index, the index of long logs, and the first index with
 // the alias, and replaces what an older postweave has installed. Where all is
 // there it changes nothing and the report says so.
 //
@@ -108,6 +108,8 @@ func (c *Client) CheckTarget(ctx context.Context, target, state string) error {
 		return setupError(target, errors.New("there is no index template of that name"), hintSetup)
 	case len(found.state) == 0:
 		return setupError(state, errors.New("there is no such index"), hintSetup)
+	case len(found.log) == 0:
+		return setupError(mappings.LogIndex(target), errors.New("there is no such index"), hintSetup)
 	}
 	for name, index := range found.target {
 		if index.schema() < mappings.Schema {
@@ -124,7 +126,7 @@ func validNames(target, state string) error {
 	if err := mappings.ValidName(state); err != nil {
 		return setupError("", fmt.Errorf("POSTWEAVE_STATE: %w", err), "")
 	}
-	if state == target || state == target+"-log" || mappings.Matches(target, state) {
+	if state == target || state == mappings.LogIndex(target) || mappings.Matches(target, state) {
 		return setupError("", fmt.Errorf("POSTWEAVE_STATE %q is one of the names that belong to POSTWEAVE_TARGET %q", state, target), "give it another name")
 	}
 	return nil
@@ -195,6 +197,12 @@ func (c *Client) plan(ctx context.Context, o SetupOptions, template []byte) ([]p
 		add("index", o.State, "unchanged", nil)
 	}
 
+	if log := mappings.LogIndex(o.Target); len(found.log) == 0 {
+		add("index", log, "create", esapi.IndicesCreateRequest{Index: url.PathEscape(log), Body: bytes.NewReader(mappings.Log())})
+	} else {
+		add("index", log, "unchanged", nil)
+	}
+
 	if len(found.target) == 0 {
 		body, err := firstIndexBody(o.Target)
 		if err != nil {
@@ -258,6 +266,7 @@ func (s indexState) ours() bool  { return s.Mappings.Meta.Product == mappings.Pr
 type inspection struct {
 	target         map[string]indexState // indices behind the alias, by name
 	state          map[string]indexState
+	log            map[string]indexState
 	template       *mark
 	templateHidden bool // may not be looked at
 }
@@ -287,7 +296,15 @@ func (c *Client) inspect(ctx context.Context, target, state string) (inspection,
 	if found.state, err = c.indices(ctx, "look up the state index", state); err != nil {
 		return found, err
 	}
-	if err := checkState(state, found.state); err != nil {
+	const elsewhere = "choose another POSTWEAVE_STATE, or move away what is there"
+	if err := checkSingle(state, found.state, elsewhere); err != nil {
+		return found, err
+	}
+	log := mappings.LogIndex(target)
+	if found.log, err = c.indices(ctx, "look up the index of long logs", log); err != nil {
+		return found, err
+	}
+	if err := checkSingle(log, found.log, "choose another POSTWEAVE_TARGET, or move away what is there"); err != nil {
 		return found, err
 	}
 	if found.template, found.templateHidden, err = c.templateMark(ctx, target); err != nil {
@@ -331,10 +348,10 @@ func checkAlias(target string, indices map[string]indexState) error {
 		"set is_write_index: true for one of them")
 }
 
-func checkState(state string, indices map[string]indexState) error {
-	const elsewhere = "choose another POSTWEAVE_STATE, or move away what is there"
+// checkSingle holds that a name stands for one index of ours, or none.
+func checkSingle(name string, indices map[string]indexState, elsewhere string) error {
 	if len(indices) > 1 {
-		return setupError(state, fmt.Errorf("it stands for %d indices, and the state must be one", len(indices)), elsewhere)
+		return setupError(name, fmt.Errorf("it stands for %d indices, and must be one", len(indices)), elsewhere)
 	}
 	for name, index := range indices {
 		switch {

@@ -91,10 +91,11 @@ func (b *testbed) everything() string {
 	return out.String()
 }
 
-func steps(b *testbed, template, state, first string) []SetupStep {
+func steps(b *testbed, template, state, log, first string) []SetupStep {
 	return []SetupStep{
 		{"index template", b.target, template},
 		{"index", b.state, state},
+		{"index", mappings.LogIndex(b.target), log},
 		{"index", mappings.FirstIndex(b.target), first},
 	}
 }
@@ -109,7 +110,7 @@ func TestSetupInstallsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(SetupReport{DryRun: true, Steps: steps(b, "create", "create", "create")}, dry); diff != "" {
+	if diff := cmp.Diff(SetupReport{DryRun: true, Steps: steps(b, "create", "create", "create", "create")}, dry); diff != "" {
 		t.Errorf("dry run:\n%s", diff)
 	}
 	if b.everything() != empty {
@@ -120,7 +121,7 @@ func TestSetupInstallsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(steps(b, "create", "create", "create"), report.Steps); diff != "" {
+	if diff := cmp.Diff(steps(b, "create", "create", "create", "create"), report.Steps); diff != "" {
 		t.Errorf("first run:\n%s", diff)
 	}
 	if !report.Changed() {
@@ -135,7 +136,7 @@ func TestSetupInstallsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(steps(b, "unchanged", "unchanged", "unchanged"), report.Steps); diff != "" {
+	if diff := cmp.Diff(steps(b, "unchanged", "unchanged", "unchanged", "unchanged"), report.Steps); diff != "" {
 		t.Errorf("second run:\n%s", diff)
 	}
 	if report.Changed() || b.everything() != installed {
@@ -145,17 +146,18 @@ func TestSetupInstallsOnce(t *testing.T) {
 
 // An interrupted setup is finished by the next one, whichever part is missing.
 func TestSetupCompletes(t *testing.T) {
-	for _, missing := range []string{"template", "state", "first"} {
+	for _, missing := range []string{"template", "state", "log", "first"} {
 		t.Run(missing, func(t *testing.T) {
 			b := newTestbed(t)
 			if _, err := b.setup(); err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]string{"template": "unchanged", "state": "unchanged", "first": "unchanged"}
+			want := map[string]string{"template": "unchanged", "state": "unchanged", "log": "unchanged", "first": "unchanged"}
 			want[missing] = "create"
 			b.send(http.MethodDelete, map[string]string{
 				"template": "/_index_template/" + b.target,
 				"state":    "/" + b.state,
+				"log":      "/" + mappings.LogIndex(b.target),
 				"first":    "/" + mappings.FirstIndex(b.target),
 			}[missing], "")
 			wantError(t, b.CheckTarget(context.Background(), b.target, b.state), ClassSetup, "run `postweave setup`")
@@ -163,7 +165,7 @@ func TestSetupCompletes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(steps(b, want["template"], want["state"], want["first"]), report.Steps); diff != "" {
+			if diff := cmp.Diff(steps(b, want["template"], want["state"], want["log"], want["first"]), report.Steps); diff != "" {
 				t.Error(diff)
 			}
 			if err := b.CheckTarget(context.Background(), b.target, b.state); err != nil {
@@ -190,6 +192,7 @@ func TestSetupUpgrades(t *testing.T) {
 		{"mapping", mappings.FirstIndex(b.target), "update"},
 		{"index template", b.target, "update"},
 		{"index", b.state, "create"},
+		{"index", mappings.LogIndex(b.target), "create"},
 	}
 	if diff := cmp.Diff(want, report.Steps); diff != "" {
 		t.Error(diff)
@@ -286,10 +289,19 @@ func TestSetupAcceptsSeveralIndices(t *testing.T) {
 		t.Errorf("%+v, %v", report, err)
 	}
 	// An index of another kind is not caught by the template.
-	b.send(http.MethodPut, "/"+b.target+"-log", `{}`)
-	if res := b.send(http.MethodGet, "/"+b.target+"-log", ""); bytes.Contains(res.Body, []byte("postweave\"")) {
+	b.send(http.MethodPut, "/"+b.target+"-lists", `{}`)
+	if res := b.send(http.MethodGet, "/"+b.target+"-lists", ""); bytes.Contains(res.Body, []byte("postweave\"")) {
 		t.Errorf("the template caught it: %s", res.Body)
 	}
+}
+
+// What has the name of the index for long logs and is none of ours stays as it
+// is.
+func TestSetupLeavesAForeignLogIndex(t *testing.T) {
+	b := newTestbed(t)
+	b.send(http.MethodPut, "/"+mappings.LogIndex(b.target), `{}`)
+	_, err := b.setup()
+	wantError(t, err, ClassSetup, "its mapping is not one of postweave")
 }
 
 func TestSetupNeighbours(t *testing.T) {

@@ -200,8 +200,8 @@ func (s *slice) query() object {
 	filter := []object{{"terms": object{"_index": s.indices}}}
 	filter = append(filter, s.ranges...)
 	var should []object
-	if s.fields.idExists != "" {
-		should = append(should, object{"exists": object{"field": s.fields.idExists}})
+	for _, field := range s.fields.idExists {
+		should = append(should, object{"exists": object{"field": field}})
 	}
 	for _, field := range s.fields.programs {
 		for _, p := range s.source.programs {

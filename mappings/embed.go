@@ -24,6 +24,9 @@ var template []byte
 //go:embed postweave-state.json
 var state []byte
 
+//go:embed postfix-messages-log.json
+var logParts []byte
+
 // indexTemplate is the body of an index template. The parts that do not depend
 // on the target pass through as they stand in the file.
 type indexTemplate struct {
@@ -60,3 +63,7 @@ func Template(target string) ([]byte, error) {
 // State returns the body, as JSON, with which the state index is created. The
 // caller may change the returned bytes.
 func State() []byte { return bytes.Clone(state) }
+
+// Log returns the body, as JSON, with which the index is created that takes the
+// parts of logs too long for their documents. The caller may change the returned bytes.
+func Log() []byte { return bytes.Clone(logParts) }

@@ -39,6 +39,9 @@ func ValidName(name string) error {
 // FirstIndex is the name of the index that setup creates behind the target.
 func FirstIndex(target string) string { return target + "-000001" }
 
+// LogIndex is the name of the index for the parts of long logs.
+func LogIndex(target string) string { return target + "-log" }
+
 // Patterns returns the index patterns that belong to the target: its name, a
 // hyphen, a digit and anything. Numbered (-000001) and monthly (-2026.11)
 // indices begin so. The plain pattern "<target>-*" would also take <target>-log,

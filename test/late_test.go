@@ -1,6 +1,8 @@
 package test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -74,6 +76,53 @@ func TestLateLinesArePickedUp(t *testing.T) {
 	}
 	clean := s.beside("clean")
 	clean.backfill("2024-01-01", "2026-03-31")
+	same(t, "late lines and one backfill", identified(s.documents()), identified(clean.documents()))
+}
+
+// A message takes late lines however old its document is: what was open ends, and
+// what was gone without a word of where to is told.
+func TestLateLinesOfAnOldDocument(t *testing.T) {
+	s := newSite(t)
+	const waiting, gone = "1A2B3C4D5E6", "2A2B3C4D5E6"
+	old := march.AddDate(0, 0, -60)
+	first, second := mail("mx1", waiting, old), mail("mx1", gone, old)
+	s.index(s.shipped(loggen.LayoutSyslog, first[:4]...))
+	s.index(s.shipped(loggen.LayoutSyslog, append(slices.Clone(second[:4]), second[5])...))
+	s.run()
+	s.index(s.shipped(loggen.LayoutSyslog, mail("mx1", "3A2B3C4D5E6", march)...)) // the present moves on
+	s.run()
+	say := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, d := range sources(s.documents()) {
+			var x struct {
+				QueueID  string `json:"queue_id"`
+				Status   string
+				Open     bool
+				Warnings []string
+			}
+			if err := json.Unmarshal([]byte(d), &x); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprint(x.QueueID, " ", x.Status, " ", x.Open, " ", x.Warnings))
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	say(waiting+" queued true []", gone+" queued false [outcome_unknown]", "3A2B3C4D5E6 sent false []")
+	for i, d := range s.shipped(loggen.LayoutSyslog, first[4], first[5], second[4]) {
+		if i == 0 {
+			d.index = s.daily(march) // by its arrival
+		}
+		s.index([]raw{d})
+	}
+	if r := s.run(); r.Updated == 0 || r.Created != 0 {
+		t.Errorf("late lines of old documents: %+v", r)
+	}
+	say(waiting+" sent false []", gone+" sent false []", "3A2B3C4D5E6 sent false []")
+	clean := s.beside("clean")
+	clean.backfill("2026-01-01", "2026-03-31")
 	same(t, "late lines and one backfill", identified(s.documents()), identified(clean.documents()))
 }
 

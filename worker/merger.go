@@ -128,11 +128,24 @@ func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
 	byKey := groupStored(stored)
 	var scratch []byte
 	for _, w := range work {
-		if err := w.plan(byKey[w.key], m.Options, &scratch); err != nil {
+		if err := m.planKey(ctx, w, byKey[w.key], &scratch); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// planKey plans one key. The pieces of long logs are looked for only where
+// there are or will be any.
+func (m *Merger) planKey(ctx context.Context, w *keyWork, stored []message.Stored, scratch *[]byte) error {
+	if err := w.plan(stored, nil, m.Options, scratch); err != nil || !w.long(stored) {
+		return err
+	}
+	parts, err := m.Target.Parts(ctx, w.key)
+	if err != nil {
+		return err
+	}
+	return w.plan(stored, parts, m.Options, scratch)
 }
 
 var errConflicts = errors.New("other writers changed the same documents again and again: are several postweave of different configuration writing to one target?")

@@ -71,6 +71,10 @@ func drawBatches(t *rapid.T, label string, lines []message.HostLine) batches {
 	return out
 }
 
+// logBounds are bounds on a document's own log: one that no message here
+// reaches, and one that most exceed, so that their logs lie in parts.
+var logBounds = []message.Options{{}, {MaxLogLines: 2}}
+
 func doRun(t testing.TB, target Target, source Source) Report {
 	t.Helper()
 	report, err := (&Run{Source: source, Target: target, Command: "run", Concurrency: 2}).Do(context.Background())
@@ -82,18 +86,19 @@ func doRun(t testing.TB, target Target, source Source) Report {
 
 func TestAnyOrderAndSplitEndsInTheSameBytes(t *testing.T) {
 	lines := someLines()
-	want := wanted(batchOf(lines))
 	rapid.Check(t, func(t *rapid.T) {
+		o := logBounds[rapid.IntRange(0, len(logBounds)-1).Draw(t, "bound")]
+		want := wantedWith(o, batchOf(lines))
 		target := newSimulated()
-		report, err := (&Run{Source: drawBatches(t, "run", lines), Target: target, Command: "run"}).Do(context.Background())
+		report, err := (&Run{Source: drawBatches(t, "run", lines), Target: target, Command: "run", Options: o}).Do(context.Background())
 		if err != nil {
 			t.Fatalf("run: %v", err)
 		}
 		if report.Keys != report.Merged || report.Documents == 0 {
 			t.Fatalf("report: %+v", report)
 		}
-		if fmt.Sprint(target.content()) != fmt.Sprint(want) {
-			t.Fatalf("the target holds %d documents, want %d\n got %v\nwant %v", len(target.live), len(want), target.content(), want)
+		if d := target.difference(want); d != "" {
+			t.Fatal(d)
 		}
 	})
 }
@@ -136,8 +141,9 @@ func TestNewLinesUpdateJustTheirDocuments(t *testing.T) {
 // the same time, with a pause at any step.
 func TestTwoWorkersAtOnce(t *testing.T) {
 	lines := someLines()
-	want := wanted(batchOf(lines))
 	for seed := range uint64(300) {
+		o := logBounds[seed%2]
+		want := wantedWith(o, batchOf(lines))
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		target := newSimulated()
 		target.yield = runtime.Gosched
@@ -155,13 +161,13 @@ func TestTwoWorkersAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, s := range sources {
 			wg.Go(func() {
-				if _, err := (&Run{Source: s, Target: target, Command: "run", firstPause: 50 * time.Microsecond}).Do(context.Background()); err != nil {
+				if _, err := (&Run{Source: s, Target: target, Command: "run", Options: o, firstPause: 50 * time.Microsecond}).Do(context.Background()); err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 				}
 			})
 		}
 		wg.Wait()
-		sameContent(t, target.content(), want)
+		sameDocuments(t, target, want)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
@@ -171,16 +177,28 @@ func TestTwoWorkersAtOnce(t *testing.T) {
 // TestCrashAtAnyWrite breaks a run off at each write in turn; the next run must
 // end as if nothing had happened, and no line may be gone meanwhile.
 func TestCrashAtAnyWrite(t *testing.T) {
+	for _, o := range logBounds {
+		crashAtAnyWrite(t, o)
+	}
+}
+
+func crashAtAnyWrite(t *testing.T, o message.Options) {
+	t.Helper()
 	lines := someLines()
-	want := wanted(batchOf(lines))
+	want := wantedWith(o, batchOf(lines))
 	half := len(lines) / 2
 	first, second := batchOf(lines[half:]), batchOf(lines[:half])
+	run := func(target *simulated, b *message.Batch) error {
+		_, err := (&Run{Source: batches{b}, Target: target, Command: "run", Options: o}).Do(context.Background())
+		return err
+	}
 	for at := 1; ; at++ {
 		target := newSimulated()
-		doRun(t, target, batches{first})
-		base := target.writes
-		target.crashAt = base + at
-		_, err := (&Run{Source: batches{second}, Target: target, Command: "run"}).Do(context.Background())
+		if err := run(target, first); err != nil {
+			t.Fatal(err)
+		}
+		target.crashAt = target.writes + at
+		err := run(target, second)
 		if err == nil {
 			if at == 1 {
 				t.Fatal("nothing was written")
@@ -195,10 +213,12 @@ func TestCrashAtAnyWrite(t *testing.T) {
 		if err := target.Refresh(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		doRun(t, target, batches{second})
-		sameContent(t, target.content(), want)
+		if err := run(target, second); err != nil {
+			t.Fatal(err)
+		}
+		sameDocuments(t, target, want)
 		if t.Failed() {
-			t.Fatalf("crash at write %d", at)
+			t.Fatalf("crash at write %d, %+v", at, o)
 		}
 	}
 }

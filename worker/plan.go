@@ -15,9 +15,10 @@ import (
 type phase int
 
 const (
-	grow   phase = iota // create, or update to more lines
-	shrink              // update to fewer lines
-	remove              // delete
+	growParts phase = iota // pieces of long logs: create, or update to more lines
+	grow                   // create, or update to more lines
+	shrink                 // update to fewer lines
+	remove                 // delete
 	phases
 )
 
@@ -69,11 +70,13 @@ var ErrNewerSchema = errors.New("a document in the target was written by a newer
 // plan merges the key's new lines with those of its stored documents and lists
 // the writes that make the target equal to the outcome.
 // scratch is memory to encode in, which may be used again.
-func (w *keyWork) plan(stored []message.Stored, o message.Options, scratch *[]byte) error {
+//
+// parts are the pieces of their logs that are stored beside the documents.
+func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, scratch *[]byte) error {
 	w.steps, w.held, w.conflict = nil, nil, false
 	union := slices.Clone(w.lines)
-	for i := range stored {
-		lines, schema, err := message.StoredLines(stored[i].Source)
+	for _, s := range slices.Concat(stored, parts) {
+		lines, schema, err := message.StoredLines(s.Source)
 		if err != nil {
 			return err
 		}
@@ -84,11 +87,11 @@ func (w *keyWork) plan(stored []message.Stored, o message.Options, scratch *[]by
 	}
 	w.docs = message.Merge(w.key, union, o)
 	message.Attach(w.docs, w.found)
-	return w.compare(stored, o, scratch)
+	return w.compare(stored, parts, o, scratch)
 }
 
 // compare turns the difference between stored and merged documents into steps.
-func (w *keyWork) compare(stored []message.Stored, o message.Options, scratch *[]byte) error {
+func (w *keyWork) compare(stored, parts []message.Stored, o message.Options, scratch *[]byte) error {
 	var same []message.Stored
 	for i := range w.docs {
 		d := &w.docs[i]
@@ -111,7 +114,10 @@ func (w *keyWork) compare(stored []message.Stored, o message.Options, scratch *[
 			same = append(same, old)
 			continue
 		}
-		w.update(d, found, old, len(stored) == 1 && len(w.docs) == 1, o)
+		w.update(d, found, old, parts, len(stored) == 1 && len(w.docs) == 1, o)
+	}
+	if err := w.compareParts(parts); err != nil {
+		return err
 	}
 	for _, old := range stored {
 		if !slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.ID == old.ID }) {
@@ -129,7 +135,7 @@ func (w *keyWork) compare(stored []message.Stored, o message.Options, scratch *[
 // document that has them is still the one that was read. Without it two writers, each with other
 // lines at hand, could each rely on the document that the other one is about to shrink.
 func (w *keyWork) keep(same []message.Stored) {
-	loss := slices.ContainsFunc(w.steps, func(s step) bool { return s.phase != grow })
+	loss := slices.ContainsFunc(w.steps, func(s step) bool { return s.phase > grow })
 	for _, old := range same {
 		if !loss {
 			w.held = append(w.held, message.Stored{Key: w.key, ID: old.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm})
@@ -149,7 +155,7 @@ func (w *keyWork) keep(same []message.Stored) {
 //
 // d has the stored session; found is what is new of it. A document that loses lines may lose those by which
 // its session was found, so it keeps only what was found anew.
-func (w *keyWork) update(d *message.Document, found *message.Session, old message.Stored, only bool, o message.Options) {
+func (w *keyWork) update(d *message.Document, found *message.Session, old message.Stored, parts []message.Stored, only bool, o message.Options) {
 	change := message.Change{Action: message.Update, ID: d.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm}
 	s := step{phase: grow, fate: updated, doc: d, old: &old}
 	var lost []message.Line
@@ -171,15 +177,19 @@ func (w *keyWork) update(d *message.Document, found *message.Session, old messag
 	// The stub of a refused document carries its lines, so all of them belong to this one.
 	united := d.United(lost, o)
 	change.Source = old.Source
-	if gained {
+	switch {
+	case len(parts) > 0 || united.Parts() != nil: // the lines of the pieces are in them by then
+		own, _, _ := message.StoredLines(old.Source)
+		change.Source = d.AppendPassingJSON(nil, own, message.StoredParts(old.Source))
+	case gained:
 		change.Source = united.AppendJSON(nil)
 	}
 	w.steps = append(w.steps, step{phase: grow, fate: updated, doc: &united, old: &old, change: change, passing: true})
 	w.steps = append(w.steps, s)
 }
 
-// difference returns the stored lines that the new document has not, and
-// whether it has others.
+// difference returns the lines that a stored document carries itself and that
+// the new one has not, and whether it has others. The pieces of a long log lose none.
 func difference(old message.Stored, d *message.Document) (lost []message.Line, gained bool) {
 	lines, _, err := message.StoredLines(old.Source)
 	if err != nil { // plan has read them already
@@ -199,20 +209,28 @@ func difference(old message.Stored, d *message.Document) (lost []message.Line, g
 
 // confirm notes what the target holds after a confirmed step.
 func (w *keyWork) confirm(s *step, o message.Outcome) {
+	if s.change.Part {
+		return
+	}
 	if s.change.Action == message.Delete {
 		w.deleted++
 		return
 	}
 	if s.passing {
-		for i := range w.steps {
-			if next := &w.steps[i]; next != s && next.change.ID == s.change.ID {
-				next.change.SeqNo, next.change.PrimaryTerm = o.SeqNo, o.PrimaryTerm
-			}
-		}
+		w.revise(s, o)
 		return
 	}
 	w.held = append(w.held, message.Stored{Key: w.key, ID: s.change.ID, SeqNo: o.SeqNo, PrimaryTerm: o.PrimaryTerm})
 	w.note(s.change.ID, s.fate)
+}
+
+// revise tells the other steps that write the same document its new revision.
+func (w *keyWork) revise(s *step, o message.Outcome) {
+	for i := range w.steps {
+		if next := &w.steps[i]; next != s && next.change.ID == s.change.ID {
+			next.change.SeqNo, next.change.PrimaryTerm = o.SeqNo, o.PrimaryTerm
+		}
+	}
 }
 
 // note keeps the fate of a document that says most: what this run created and

@@ -25,6 +25,9 @@ type Target interface {
 	// Revisions is Find without the documents' JSON, and without their IDs where a
 	// revision is enough to tell the target's documents apart.
 	Revisions(ctx context.Context, keys []message.Key) ([]message.Stored, error)
+	// Parts returns the pieces of long logs that are stored for a key beside its documents,
+	// whichever write left them, as of now.
+	Parts(ctx context.Context, key message.Key) ([]message.Stored, error)
 	// Refresh makes all confirmed writes, whoever did them, visible to Find.
 	Refresh(ctx context.Context) error
 	// Write carries out the changes, each on its condition, and returns one outcome for each.

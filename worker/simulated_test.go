@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -38,7 +40,7 @@ func (s *simulated) Find(_ context.Context, keys []message.Key) ([]message.Store
 	var out []message.Stored
 	for _, d := range s.visible {
 		for _, k := range keys {
-			if d.Key == k {
+			if d.Key == k && d.Part == 0 {
 				out = append(out, d)
 			}
 		}
@@ -53,6 +55,19 @@ func (s *simulated) Revisions(ctx context.Context, keys []message.Key) ([]messag
 		out[i].Source = nil
 	}
 	return out, err
+}
+
+func (s *simulated) Parts(_ context.Context, k message.Key) ([]message.Stored, error) {
+	s.yield()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []message.Stored
+	for _, d := range s.live {
+		if d.Key == k && d.Part > 0 {
+			out = append(out, d)
+		}
+	}
+	return out, nil
 }
 
 func (s *simulated) Refresh(context.Context) error {
@@ -95,7 +110,11 @@ func (s *simulated) write(c message.Change) (message.Outcome, error) {
 		delete(s.live, c.ID)
 		return message.Outcome{Status: message.Written, SeqNo: s.seq, PrimaryTerm: 1}, nil
 	}
-	s.live[c.ID] = message.Stored{Key: keyOf(c.Source), ID: c.ID, Source: c.Source, SeqNo: s.seq, PrimaryTerm: 1}
+	part := 0
+	if c.Part {
+		part = 1
+	}
+	s.live[c.ID] = message.Stored{Key: keyOf(c.Source), ID: c.ID, Source: c.Source, SeqNo: s.seq, PrimaryTerm: 1, Part: part}
 	return message.Outcome{Status: message.Written, SeqNo: s.seq, PrimaryTerm: 1}, nil
 }
 
@@ -121,8 +140,60 @@ func (s *simulated) content() map[string]string {
 	return out
 }
 
+// documents is content without the pieces of long logs, which may hold more
+// lines than they have to.
+func (s *simulated) documents() map[string]string {
+	out := s.content()
+	for id := range out {
+		if strings.Contains(id, ".") {
+			delete(out, id)
+		}
+	}
+	return out
+}
+
+// difference says in which the target differs from the documents that are
+// wanted, or which wanted line of a long log is not in its piece; "" where in none.
+func (s *simulated) difference(want map[string]string) string {
+	docs := s.documents()
+	n := 0
+	for id, source := range want {
+		if !strings.Contains(id, ".") {
+			if n++; docs[id] != source {
+				return fmt.Sprintf("document %s:\n got %s\nwant %s", id, docs[id], source)
+			}
+			continue
+		}
+		lines, _, err := message.StoredLines([]byte(source))
+		has, _, err2 := message.StoredLines(s.live[id].Source)
+		if err != nil || err2 != nil {
+			return fmt.Sprintf("piece %s: %v, %v", id, err, err2)
+		}
+		for _, l := range lines {
+			if !slices.Contains(has, l) {
+				return fmt.Sprintf("piece %s lacks %s", id, l.Text)
+			}
+		}
+	}
+	if len(docs) != n {
+		return fmt.Sprintf("%d documents, want %d: %v", len(docs), n, docs)
+	}
+	return ""
+}
+
+func sameDocuments(t testing.TB, target *simulated, want map[string]string) {
+	t.Helper()
+	if d := target.difference(want); d != "" {
+		t.Error(d)
+	}
+}
+
 // wanted is what one clean merge of all lines writes.
 func wanted(batches ...*message.Batch) map[string]string {
+	return wantedWith(message.Options{}, batches...)
+}
+
+func wantedWith(o message.Options, batches ...*message.Batch) map[string]string {
 	all := map[message.Key][]message.Line{}
 	out := map[string]string{}
 	for _, b := range batches {
@@ -130,13 +201,16 @@ func wanted(batches ...*message.Batch) map[string]string {
 			all[k] = append(all[k], l...)
 		}
 		for _, r := range b.Rejects {
-			d := message.Reject(r.Host, r.Line, message.Options{})
+			d := message.Reject(r.Host, r.Line, o)
 			out[d.ID] = string(d.AppendJSON(nil))
 		}
 	}
 	for k, l := range all {
-		for _, d := range message.Merge(k, l, message.Options{}) {
+		for _, d := range message.Merge(k, l, o) {
 			out[d.ID] = string(d.AppendJSON(nil))
+			for _, p := range d.Parts() {
+				out[p.ID] = string(p.AppendJSON(nil))
+			}
 		}
 	}
 	return out

@@ -18,6 +18,9 @@
 // so does every later line about them. At the end the file is read partition by
 // partition, and each message is merged from all its lines.
 //
+// One key's lines must be held together for that, whatever the bound is: some 400 bytes a
+// line beside its text, so a million lines of one queue id take half a gigabyte.
+//
 // # Short queue ids come back
 //
 // A short id's document takes its _id from the day of its arrival and its ordinal within that day, so

@@ -21,6 +21,10 @@ const (
 // line: lines go on for a few seconds after the one that says the end.
 const afterEnd = 10 * time.Second
 
+// maxLooks bounds the work of vain looks at a group, in merges of each of its
+// lines: a message may stay in the queue for long, and any line that is not understood may be its end.
+const maxLooks = 32
+
 // group is the lines of one key that are held.
 type group struct {
 	host  *host
@@ -31,6 +35,7 @@ type group struct {
 	size  int64             // bytes it counts for
 	found []message.Finding // of its sessions
 
+	looked int  // lines merged in vain, over all looks
 	mayEnd bool // a line was added that may be an end, since the group was last looked at
 	queued bool // it is in the host's queue
 	gone   bool // it was written or spilled

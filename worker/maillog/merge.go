@@ -200,10 +200,17 @@ func (m *merger) pass(h *host) error {
 // writeEnded writes the group where the last of its messages has ended. An
 // earlier one without an end had its id taken from it: it has no file in the
 // queue any more.
+//
+// A look merges all lines, so a group that was looked at in vain too often for its
+// size waits until it has grown, is spilled, or the log ends. The documents are the same then.
 func (m *merger) writeEnded(g *group) error {
+	g.mayEnd = false
+	if g.looked > maxLooks*len(g.lines) {
+		return nil
+	}
 	docs, now, late := message.MergeAfter(g.key(), g.lines, g.past, m.Message)
 	if docs[len(docs)-1].Open {
-		g.mayEnd = false
+		g.looked += len(g.lines)
 		return nil
 	}
 	return m.settle(g, docs, now, late)

@@ -14,8 +14,8 @@ import (
 const (
 	partitionBits = 6
 	partitions    = 1 << partitionBits
-	// maxSplits is how often a partition that does not fit memory is split
-	// again. What still does not fit is one message.
+	// maxSplits is how often a partition of several keys that does not fit memory is
+	// split again. What still does not fit is one key, whose lines must be together to be merged.
 	maxSplits = 4
 )
 
@@ -36,6 +36,18 @@ type partition struct {
 	buffer []byte
 	blocks []extent
 	size   int64
+	key    uint64 // hash of the first key in it
+	keys   int    // that lie in it: none, one, or 2 for more
+}
+
+// note counts a record's key.
+func (p *partition) note(key uint64) {
+	switch {
+	case p.keys == 0:
+		p.key, p.keys = key, 1
+	case p.key != key:
+		p.keys = 2
+	}
 }
 
 type extent struct {
@@ -92,7 +104,10 @@ func (s *spill) partition(host, id string) *partition {
 	if s.parts == nil {
 		s.parts = new([partitions]partition)
 	}
-	return &s.parts[part(hashKey(host, id), 0)]
+	key := hashKey(host, id)
+	p := &s.parts[part(key, 0)]
+	p.note(key)
+	return p
 }
 
 // part is the partition of a hash after so many splits.
@@ -165,7 +180,7 @@ func (s *spill) each(memory int64, take func(message.Key, []message.Line, messag
 func (s *spill) drain(parts *[partitions]partition, splits int, memory int64, take func(message.Key, []message.Line, message.Past) error) error {
 	for i := range parts {
 		p := &parts[i]
-		if p.size+int64(len(p.buffer)) > memory && splits < maxSplits {
+		if p.size+int64(len(p.buffer)) > memory && splits < maxSplits && p.keys > 1 {
 			if err := s.split(p, splits+1, memory, take); err != nil {
 				return err
 			}
@@ -183,7 +198,9 @@ func (s *spill) drain(parts *[partitions]partition, splits int, memory int64, ta
 func (s *spill) split(p *partition, splits int, memory int64, take func(message.Key, []message.Line, message.Past) error) error {
 	parts := new([partitions]partition)
 	err := s.read(p, func(r *record) error {
-		to := &parts[part(hashKey(r.key.Host, r.key.QueueID), splits)]
+		key := hashKey(r.key.Host, r.key.QueueID)
+		to := &parts[part(key, splits)]
+		to.note(key)
 		to.buffer = append(to.buffer, r.raw...)
 		return s.flush(to, s.block)
 	})

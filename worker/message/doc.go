@@ -53,6 +53,10 @@
 // changes a status.
 //
 // A message is complete once its queue file was removed, by qmgr, cleanup or
-// postsuper. It is open until any end was seen: that, a verdict that ends it, or its
+// postsuper. Where the last that is known of a recipient of such a message is deferred, queued or
+// held, or none is known and the message is queued or held, its last lines are missing: the status stays
+// the last known one, and the warning outcome_unknown says that it is not the end.
+//
+// A message is open until any end was seen: its removal, a verdict that ends it, or its
 // abortion.
 package message

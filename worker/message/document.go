@@ -54,6 +54,7 @@ type Document struct {
 	Log           []Line   // canonical order
 	Session       *Session // beside the lines in Log; nil where nothing was found
 	searchedWords string
+	maxLogLines   int
 }
 
 // Client is who handed the message in.
@@ -150,6 +151,7 @@ const (
 	WarnCapLinks       = "cap_links"
 	WarnCapSubjects    = "cap_subjects"
 	WarnUnknownStatus  = "unknown_status"
+	WarnOutcome        = "outcome_unknown" // the mail is gone, the lines that say where to are missing
 	WarnSchemaMismatch = "unreadable_number"
 )
 
@@ -158,4 +160,7 @@ type Options struct {
 	// LocalDomains are the domains that are ours, in lower case; with them a document says its
 	// direction. A domain stands for its sub-domains too.
 	LocalDomains []string
+	// MaxLogLines is how many lines a document carries itself; beyond, its log
+	// goes on in parts of its own. 0 is DefaultLogLines. Writers of one target agree on it.
+	MaxLogLines int
 }

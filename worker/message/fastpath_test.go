@@ -52,7 +52,7 @@ func TestOrderSortsInPlace(t *testing.T) {
 		facts := make([]fact, n)
 		for i := range facts {
 			facts[i].Text = string(rune('a' + r.IntN(26)))
-			facts[i].event.Kind = postlog.Unknown
+			facts[i].kind = postlog.Unknown
 		}
 		want := slices.Clone(facts)
 		slices.SortFunc(want, func(a, b fact) int { return compare(&a, &b) })

@@ -93,7 +93,7 @@ func findStarts(facts []fact) []start {
 // origins returns a start for each origin line.
 func origins(facts []fact) (starts []start) {
 	for i := range facts {
-		if k := facts[i].event.Kind; k == postlog.Client || k == postlog.Pickup {
+		if k := facts[i].kind; k == postlog.Client || k == postlog.Pickup {
 			starts = append(starts, start{facts[i].Time, true, k == postlog.Pickup})
 		}
 	}
@@ -126,10 +126,10 @@ func begin(s start) time.Time {
 
 // arrivalOf reckons a delivery line's arrival.
 func arrivalOf(f *fact) (time.Time, bool) {
-	if f.event.Kind != postlog.Delivery || !f.event.Delivered.HasDelay {
+	if f.kind != postlog.Delivery || !f.hasDelay {
 		return time.Time{}, false
 	}
-	delay := time.Duration(f.event.Delivered.Delay * float64(time.Second))
+	delay := time.Duration(f.delay * float64(time.Second))
 	return f.Time.Add(-delay.Round(time.Millisecond)), true // no digits that the line does not have
 }
 
@@ -141,6 +141,9 @@ type arrival struct{ at, line time.Time }
 func reckoned(facts []fact, known []start) (starts []start) {
 	var few [8]arrival
 	arrivals := few[:0]
+	if n := deliveries(facts); n > len(few) {
+		arrivals = make([]arrival, 0, n)
+	}
 	for i := range facts {
 		if at, ok := arrivalOf(&facts[i]); ok {
 			arrivals = append(arrivals, arrival{at, facts[i].Time})
@@ -160,6 +163,15 @@ func reckoned(facts []fact, known []start) (starts []start) {
 		starts = append(starts, start{at: a.at}) // in order, since the arrivals are
 	}
 	return starts
+}
+
+func deliveries(facts []fact) (n int) {
+	for i := range facts {
+		if facts[i].kind == postlog.Delivery {
+			n++
+		}
+	}
+	return n
 }
 
 // near tells that the next origin line after the delivery lies within the tolerance
@@ -218,22 +230,22 @@ func returns(facts []fact, starts []start) (added []start) {
 	for i := range facts {
 		f := &facts[i]
 		for ; facts[passed].Time.Add(arrivalTolerance).Before(f.Time); passed++ {
-			switch facts[passed].event.Kind {
+			switch facts[passed].kind {
 			case postlog.Removed:
 				gone = passed
 			case postlog.MessageID:
 				named = passed
 			case postlog.QueueActive:
-				if facts[passed].event.HasSize {
+				if facts[passed].hasSize {
 					sized = passed
 				}
 			}
 		}
 		before := gone
 		switch {
-		case f.event.Kind == postlog.MessageID:
+		case f.kind == postlog.MessageID:
 			before = max(gone, named)
-		case f.event.Kind == postlog.QueueActive && f.event.HasSize && sized >= 0 && facts[sized].event.Size != f.event.Size:
+		case f.kind == postlog.QueueActive && f.hasSize && sized >= 0 && facts[sized].size != f.size:
 			before = max(gone, sized)
 		}
 		if before < 0 || !returning(f) {
@@ -265,7 +277,7 @@ func returns(facts []fact, starts []start) (added []start) {
 // there. Others may speak of a message that is gone: a filter that is slow, a notice, an operator; and a
 // delivery is judged by the arrival that it names.
 func returning(f *fact) bool {
-	switch f.event.Kind {
+	switch f.kind {
 	case postlog.MessageID, postlog.QueueActive, postlog.Expired, postlog.Removed:
 		return true
 	}

@@ -30,7 +30,7 @@ func simpleStarts(facts []fact) []start {
 	}
 	for i := range facts {
 		if isOrigin(&facts[i]) {
-			starts = append(starts, start{facts[i].Time, true, facts[i].event.Kind == postlog.Pickup})
+			starts = append(starts, start{facts[i].Time, true, facts[i].kind == postlog.Pickup})
 		}
 	}
 	for _, a := range simpleArrivals(facts) {
@@ -40,7 +40,7 @@ func simpleStarts(facts []fact) []start {
 		}
 		if i := slices.IndexFunc(facts, func(f fact) bool { return isOrigin(&f) && f.Time.After(a.line) }); i >= 0 {
 			soon := facts[i].Time.Add(-arrivalTolerance)
-			if !a.line.Before(soon) && (facts[i].event.Kind == postlog.Pickup || !a.at.Before(soon)) {
+			if !a.line.Before(soon) && (facts[i].kind == postlog.Pickup || !a.at.Before(soon)) {
 				continue
 			}
 		}
@@ -62,13 +62,13 @@ func simpleStarts(facts []fact) []start {
 			if !x.Time.Add(arrivalTolerance).Before(f.Time) {
 				continue
 			}
-			if x.event.Kind == postlog.QueueActive && x.event.HasSize {
+			if x.kind == postlog.QueueActive && x.hasSize {
 				sized = j
 			}
-			says := x.event.Kind == postlog.Removed || x.event.Kind == postlog.MessageID && f.event.Kind == postlog.MessageID
+			says := x.kind == postlog.Removed || x.kind == postlog.MessageID && f.kind == postlog.MessageID
 			ended = ended || says && !x.Time.Before(since.Add(-arrivalTolerance))
 		}
-		if f.event.Kind == postlog.QueueActive && f.event.HasSize && sized >= 0 && facts[sized].event.Size != f.event.Size {
+		if f.kind == postlog.QueueActive && f.hasSize && sized >= 0 && facts[sized].size != f.size {
 			ended = ended || !facts[sized].Time.Before(since.Add(-arrivalTolerance))
 		}
 		old := false
@@ -87,7 +87,7 @@ func simpleStarts(facts []fact) []start {
 	return starts
 }
 
-func isOrigin(f *fact) bool { return f.event.Kind == postlog.Client || f.event.Kind == postlog.Pickup }
+func isOrigin(f *fact) bool { return f.kind == postlog.Client || f.kind == postlog.Pickup }
 
 func simpleArrivals(facts []fact) (arrivals []arrival) {
 	for i := range facts {
@@ -121,7 +121,7 @@ func TestStartsAreThoseOfTheSimpleRules(t *testing.T) {
 			stamp := origin.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "second")) * time.Second)
 			lines = append(lines, Line{stamp, "postfix/" + program, fmt.Sprint(i), shortID + ": " + text})
 		}
-		facts := read(lines, nil)
+		facts := read(lines, new(factBuffer))
 		if got, want := findStarts(facts), simpleStarts(facts); !slices.Equal(got, want) {
 			t.Fatalf("got  %v\nwant %v", got, want)
 		}

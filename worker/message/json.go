@@ -15,6 +15,13 @@ import (
 // It is written out because the bytes are compared, and because reflection
 // would take more time than parsing and merging together.
 func (d *Document) AppendJSON(b []byte) []byte {
+	n := d.parts()
+	return d.appendJSON(b, d.firstPiece(n), n-1)
+}
+
+// appendJSON writes the document with a piece of its log and the number of the
+// others.
+func (d *Document) appendJSON(b []byte, log []Line, others int) []byte {
 	w := writer{b: b}
 	w.open()
 	w.str("kind", d.Kind)
@@ -57,7 +64,7 @@ func (d *Document) AppendJSON(b []byte) []byte {
 	w.array("links", len(d.Links), func(i int) { d.Links[i].write(&w) })
 	w.strs("warnings", d.Warnings)
 	w.int("unparsed", int64(d.Unparsed))
-	w.array("log", len(d.Log), func(i int) { d.Log[i].write(&w) })
+	writeLog(&w, log, others)
 	w.int("schema", Schema)
 	w.close()
 	return w.b
@@ -70,7 +77,7 @@ func (d *Document) AppendStubJSON(b []byte, errorType string) []byte {
 	stub := Document{
 		Kind: d.Kind, Timestamp: d.Timestamp, FirstSeen: d.FirstSeen, LastSeen: d.LastSeen, Host: d.Host, QueueID: d.QueueID,
 		Origin: d.Origin, Status: d.Status, Complete: d.Complete, Open: d.Open, Lines: d.Lines, Counts: d.Counts, Log: d.Log,
-		Warnings: []string{WarnQuarantined, WarnQuarantined + ":" + errorType},
+		Warnings: []string{WarnQuarantined, WarnQuarantined + ":" + errorType}, maxLogLines: uncut, // its parts may not be stored
 	}
 	return stub.AppendJSON(b)
 }

@@ -120,7 +120,7 @@ func checkDocument(t *testing.T, row *lineRow, program string, e *postlog.Event)
 	if lines := valuesAt(m, "lines"); e.QueueID != "" && fmt.Sprint(lines) != "[1]" {
 		t.Errorf("%s: %s\ncounts as %v lines", program, row.example, lines)
 	}
-	if odd := valuesAt(m, "warnings"); len(odd) > 0 {
+	if odd := valuesAt(m, "warnings"); len(odd) > 0 && !strings.Contains(row.document, "`warnings=") {
 		t.Errorf("%s: %s\nis odd: %v", program, row.example, odd)
 	}
 	for _, field := range coded(row.document) {

@@ -42,14 +42,17 @@ type folding struct {
 	subjects   []subject
 	links      map[Link]struct{} // those of the document, once they are many
 	warnings   []string
-	delivered  bool // at least one attempt
-	served     bool // a line by Postfix, not by a filter alone
+	delivered  bool           // at least one attempt
+	served     bool           // a line by Postfix, not by a filter alone
+	recalled   *fact          // the one that has again
+	again      *postlog.Event // see recall
 }
 
 // fold makes one document.
 func fold(d *Document, k Key, in *incarnation, o *Options) {
 	facts := in.facts
 	d.Kind, d.Host, d.QueueID = KindMessage, k.Host, k.QueueID
+	d.maxLogLines = o.MaxLogLines
 	d.Timestamp = in.arrival
 	d.FirstSeen, d.LastSeen = facts[0].Time, facts[len(facts)-1].Time
 	d.Lines = len(facts)
@@ -57,15 +60,31 @@ func fold(d *Document, k Key, in *incarnation, o *Options) {
 	f := folding{doc: d, opts: o}
 	for i := range facts {
 		d.Log[i] = facts[i].Line
+		f.recall(&facts[i])
 		f.take(&facts[i])
 	}
 	f.finish()
 	f.rcpts.release()
 }
 
+// recall parses a fact again whose event was let go. The event lasts until the
+// next call.
+func (f *folding) recall(x *fact) {
+	if x.event != nil {
+		return
+	}
+	if f.recalled == nil {
+		f.again = new(postlog.Event)
+	} else {
+		f.recalled.event = nil
+	}
+	postlog.ParseInto(f.again, x.Program, x.Text)
+	x.event, f.recalled = f.again, x
+}
+
 // take folds one line.
 func (f *folding) take(x *fact) {
-	e := &x.event
+	e := x.event
 	if x.cut {
 		f.warn(WarnLineCut)
 	}
@@ -168,7 +187,7 @@ func (f *folding) sender(s string) string {
 // takeActive takes what qmgr read from the queue file: the envelope as cleanup
 // rewrote it. Of several such lines the last counts.
 func (f *folding) takeActive(x *fact) {
-	d, e := f.doc, &x.event
+	d, e := f.doc, x.event
 	d.From = f.sender(e.From)
 	if e.HasSize {
 		d.Size, d.HasSize = e.Size, true
@@ -212,7 +231,7 @@ func (f *folding) takeRemoved(x *fact) {
 // takeVerdict folds what a check decided. Verdicts that only log a subject are
 // no checks.
 func (f *folding) takeVerdict(x *fact) {
-	e, c := &x.event, &x.event.Check
+	e, c := x.event, &x.event.Check
 	if raw, ok := subjectHeader(c); ok {
 		f.subjects = append(f.subjects, subject{raw: raw, cut: len(c.Header) >= cutOf(c.Action)})
 		if c.Action != "warning" && c.Action != "info" {
@@ -247,7 +266,7 @@ func (f *folding) takeVerdict(x *fact) {
 // come by SMTP, refuses the whole message at each stage (src/cleanup/cleanup_milter.c
 // cleanup_milter_apply).
 func (f *folding) takeReject(x *fact) {
-	e := &x.event
+	e := x.event
 	reject := e.Check.Action == "reject" || e.Check.Action == "milter-reject"
 	switch stage := e.Check.Stage; {
 	case stage == "RCPT" && reject && e.Daemon != "cleanup":
@@ -286,6 +305,10 @@ func (f *folding) takePeer(e *postlog.Event) {
 }
 
 func (f *folding) check(x *fact) {
+	if len(f.doc.Checks) == MaxChecks {
+		f.warn(WarnCapChecks)
+		return
+	}
 	c := &x.event.Check
 	text := c.Text
 	if c.Header != "" {
@@ -293,10 +316,6 @@ func (f *folding) check(x *fact) {
 		if c.Text != "" {
 			text += ": " + c.Text
 		}
-	}
-	if len(f.doc.Checks) == MaxChecks {
-		f.warn(WarnCapChecks)
-		return
 	}
 	f.doc.Checks = append(f.doc.Checks, Check{
 		Program: f.value(x.Program), Action: c.Action, Stage: f.value(c.Stage), Text: f.value(text), Code: c.Code, DSN: c.DSN,
@@ -362,6 +381,9 @@ func (f *folding) finish() {
 	f.settleSubject()
 	f.rcpts.settle(f)
 	d.Status = f.messageStatus()
+	if d.Complete && f.outcomeUnknown() {
+		f.warn(WarnOutcome)
+	}
 	d.Open = !d.Complete && !f.ended()
 	d.Direction = direction(d, f.opts.LocalDomains)
 	d.searchedWords = searchWords(d)

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"sync"
 	"time"
 
 	"github.com/postweave/postweave/worker/postlog"
@@ -25,9 +24,9 @@ func MergeAfter(k Key, lines []Line, past Past, o Options) (docs []Document, now
 	if len(lines) == 0 {
 		return nil, past, 0
 	}
-	buf := buffers.Get().(*[]fact)
-	facts := read(lines, *buf)
-	defer release(buf, facts)
+	buf := buffers.Get().(*factBuffer)
+	defer buf.release()
+	facts := read(lines, buf)
 	parts := incarnations(k, facts)
 	long := postlog.IsLongQueueID(k.QueueID)
 	if past != (Past{}) {
@@ -44,21 +43,6 @@ func MergeAfter(k Key, lines []Line, past Past, o Options) (docs []Document, now
 		now.LastSeen = past.LastSeen
 	}
 	return docs, now, late
-}
-
-// buffers holds memory for facts. They take some 700 bytes each, and no
-// document keeps one.
-var buffers = sync.Pool{New: func() any { return new([]fact) }}
-
-// maxBuffer is the length beyond which a buffer is not kept.
-const maxBuffer = 1024
-
-func release(buf *[]fact, facts []fact) {
-	if cap(facts) > maxBuffer {
-		return
-	}
-	*buf = facts
-	buffers.Put(buf)
 }
 
 // follow numbers the messages on from past. It returns the lines of the first

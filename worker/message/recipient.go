@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/postweave/postweave/worker/postlog"
 )
@@ -14,18 +13,23 @@ import (
 // final and original address, compared without regard to case.
 type recipients struct {
 	list      []recipient
-	buf       *[]recipient   // where the list's memory came from; nil while it is empty
-	index     map[string]int // by key; nil while the list is short
-	announced onceList       // named as recipient by cleanup or a message-wide verdict
+	buf       *[]recipient // where the list's memory came from; nil while it is empty
+	index     map[pair]int // nil while the list is short
+	announced onceList     // named as recipient by cleanup or a message-wide verdict
 }
 
-// recipient is an entry in the making.
+// recipient is an entry in the making: no more than counting and sorting ask
+// for, since most of a hundred thousand are never shown.
 type recipient struct {
-	Recipient
-	to, orig string // folded
-	tries    []try
-	rejects  int // refusals at RCPT
+	pair
+	To, OrigTo  string // as first written
+	Status      string
+	tries       []try // once settled, the one that counts is the last
+	first, last *fact // of its refusals at RCPT
 }
+
+// pair is final and original address, folded.
+type pair struct{ to, orig string }
 
 // try is one attempt with what orders it.
 type try struct {
@@ -40,8 +44,7 @@ const linearUpTo = 16
 
 func foldCase(s string) string { return strings.ToLower(s) }
 
-// lists holds memory for recipients, which take some 600 bytes each. Documents
-// have copies of what is shown.
+// lists holds memory for recipients. Documents have copies of what is shown.
 var lists = sync.Pool{New: func() any { return new([]recipient) }}
 
 // maxList is the capacity beyond which a list's memory is not kept.
@@ -59,27 +62,27 @@ func (r *recipients) release() {
 
 // entry finds or makes the entry for a pair of addresses.
 func (r *recipients) entry(to, orig string) *recipient {
-	lowTo, lowOrig := foldCase(to), foldCase(orig)
+	p := pair{foldCase(to), foldCase(orig)}
 	if r.index == nil {
 		for i := range r.list {
-			if r.list[i].to == lowTo && r.list[i].orig == lowOrig {
+			if r.list[i].pair == p {
 				return &r.list[i]
 			}
 		}
-	} else if i, ok := r.index[lowTo+"\x00"+lowOrig]; ok {
+	} else if i, ok := r.index[p]; ok {
 		return &r.list[i]
 	}
 	if r.list == nil {
 		r.buf = lists.Get().(*[]recipient)
 		r.list = (*r.buf)[:0]
 	}
-	r.list = append(r.list, recipient{Recipient: Recipient{To: to, OrigTo: orig}, to: lowTo, orig: lowOrig})
+	r.list = append(r.list, recipient{pair: p, To: to, OrigTo: orig})
 	if r.index != nil {
-		r.index[lowTo+"\x00"+lowOrig] = len(r.list) - 1
+		r.index[p] = len(r.list) - 1
 	} else if len(r.list) > linearUpTo {
-		r.index = make(map[string]int, 4*linearUpTo)
+		r.index = make(map[pair]int, 4*linearUpTo)
 		for i := range r.list {
-			r.index[r.list[i].to+"\x00"+r.list[i].orig] = i
+			r.index[r.list[i].pair] = i
 		}
 	}
 	return &r.list[len(r.list)-1]
@@ -87,7 +90,7 @@ func (r *recipients) entry(to, orig string) *recipient {
 
 // try adds an attempt.
 func (r *recipients) try(f *folding, x *fact) {
-	e := &x.event
+	e := x.event
 	t := try{fact: x, delay: e.Delivered.Delay}
 	if !e.Delivered.HasDelay {
 		t.delay = x.Time.Sub(f.doc.Timestamp).Seconds()
@@ -111,19 +114,16 @@ func (r *recipients) announce(to string) {
 
 // refuse notes a recipient that was refused at RCPT.
 func (r *recipients) refuse(f *folding, x *fact) {
-	e := &x.event
-	entry := r.entry(f.value(e.To), "")
-	entry.rejects++
-	entry.DSN, entry.Response = e.Check.DSN, f.value(e.Check.Text)
-	if entry.FirstAttempt.IsZero() {
-		entry.FirstAttempt = x.Time
+	entry := r.entry(f.value(x.event.To), "")
+	if entry.first == nil {
+		entry.first = x
 	}
-	entry.LastAttempt = x.Time
+	entry.last = x
 }
 
 // refused tells that the recipient was refused at RCPT and never accepted
 // since.
-func (r *recipient) refused() bool { return r.rejects > 0 && len(r.tries) == 0 }
+func (r *recipient) refused() bool { return r.last != nil && len(r.tries) == 0 }
 
 // settle gives each entry its status and orders them, worst first.
 func (r *recipients) settle(f *folding) {
@@ -208,13 +208,28 @@ func (r *recipient) settle(f *folding) {
 	if last.probed {
 		f.doc.Kind = KindProbe
 	}
-	r.take(f, last.fact)
-	r.span()
-	r.takeHistory(f)
+}
+
+// shown makes the document's entry.
+func (r *recipient) shown(f *folding) Recipient {
+	s := Recipient{To: r.To, OrigTo: r.OrigTo, Status: r.Status}
+	switch {
+	case len(r.tries) > 0:
+		s.take(f, r.tries[len(r.tries)-1].fact)
+		s.span(r.tries)
+		s.takeHistory(f, r.tries[:len(r.tries)-1])
+	case r.last != nil:
+		f.recall(r.last)
+		c := &r.last.event.Check
+		s.DSN, s.Response = c.DSN, f.value(c.Text)
+		s.FirstAttempt, s.LastAttempt = r.first.Time, r.last.Time
+	}
+	return s
 }
 
 // take copies the attempt that counts.
-func (r *recipient) take(f *folding, x *fact) {
+func (r *Recipient) take(f *folding, x *fact) {
+	f.recall(x)
 	a := &x.event.Delivered
 	r.DSN, r.Response = a.DSN, f.value(a.Response)
 	r.Transport = f.value(x.event.Daemon)
@@ -228,10 +243,9 @@ func relayOf(f *folding, r *postlog.Relay) Relay {
 }
 
 // span counts the attempts and dates the first and the last.
-func (r *recipient) span() {
-	r.Attempts = len(r.tries)
-	r.FirstAttempt, r.LastAttempt = time.Time{}, time.Time{}
-	for _, t := range r.tries {
+func (r *Recipient) span(tries []try) {
+	r.Attempts = len(tries)
+	for _, t := range tries {
 		if at := t.fact.Time; r.FirstAttempt.IsZero() || at.Before(r.FirstAttempt) {
 			r.FirstAttempt = at
 		}
@@ -242,13 +256,13 @@ func (r *recipient) span() {
 }
 
 // takeHistory lists the attempts before the one that counts.
-func (r *recipient) takeHistory(f *folding) {
-	earlier := r.tries[:len(r.tries)-1]
+func (r *Recipient) takeHistory(f *folding, earlier []try) {
 	if len(earlier) > MaxHistory {
 		f.warn(WarnCapHistory)
 		earlier = earlier[len(earlier)-MaxHistory:]
 	}
 	for _, t := range earlier {
+		f.recall(t.fact)
 		a := &t.fact.event.Delivered
 		relay := a.Relay.Other
 		if relay == "" {
@@ -279,7 +293,7 @@ func (r *recipients) show(f *folding) {
 	}
 	d.Recipients = make([]Recipient, len(shown))
 	for i := range shown {
-		d.Recipients[i] = shown[i].Recipient
+		d.Recipients[i] = shown[i].shown(f)
 	}
 }
 

@@ -21,26 +21,26 @@ func IsReject(e *postlog.Event) bool {
 
 // Reject makes the document of a NOQUEUE reject, for which [IsReject] is true.
 func Reject(host string, line Line, o Options) Document {
-	buf := buffers.Get().(*[]fact)
-	facts := read([]Line{line}, *buf)
-	defer release(buf, facts)
+	buf := buffers.Get().(*factBuffer)
+	defer buf.release()
+	facts := read([]Line{line}, buf)
 	return rejectDocument(host, &facts[0], &o)
 }
 
 // RejectOf is [IsReject] and [Reject] at once, for a line that begins with
 // "NOQUEUE:". ok is false where it is no reject.
 func RejectOf(host string, line Line, o Options) (d Document, ok bool) {
-	buf := buffers.Get().(*[]fact)
-	facts := read([]Line{line}, *buf)
-	defer release(buf, facts)
-	if !IsReject(&facts[0].event) {
+	buf := buffers.Get().(*factBuffer)
+	defer buf.release()
+	facts := read([]Line{line}, buf)
+	if !IsReject(facts[0].event) {
 		return d, false
 	}
 	return rejectDocument(host, &facts[0], &o), true
 }
 
 func rejectDocument(host string, x *fact, o *Options) Document {
-	e := &x.event
+	e := x.event
 	d := Document{
 		Kind: KindReject, Host: host, Timestamp: x.Time, FirstSeen: x.Time, LastSeen: x.Time,
 		Origin: "smtp", Status: Rejected, Lines: 1, Log: []Line{x.Line},

@@ -108,6 +108,29 @@ func (f *folding) messageStatus() string {
 	return Queued
 }
 
+// outcomeUnknown tells that the last that is known of a recipient, or of the
+// message where no recipient is known, is a state in which mail waits. For a message that is gone
+// that state is none: its last lines are missing.
+func (f *folding) outcomeUnknown() bool {
+	accepted := false
+	for i := range f.rcpts.list {
+		r := &f.rcpts.list[i]
+		if r.refused() {
+			continue
+		}
+		if waits(r.Status) {
+			return true
+		}
+		accepted = true
+	}
+	return !accepted && waits(f.doc.Status)
+}
+
+// waits tells whether a status is that of mail in the queue.
+func waits(status string) bool {
+	return status == Deferred || status == Queued || status == HeldStatus
+}
+
 // onlyOrigin tells that nothing but an origin line, and perhaps refused
 // recipients, is known.
 func (f *folding) onlyOrigin() bool {

@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -145,6 +146,42 @@ func TestMessageStatus(t *testing.T) {
 		d := one(t, tt.lines)
 		if d.Status != tt.want || d.Complete != tt.complete || d.Open != tt.open {
 			t.Errorf("%s: %s complete %v open %v; want %s %v %v", tt.name, d.Status, d.Complete, d.Open, tt.want, tt.complete, tt.open)
+		}
+	}
+}
+
+// What is gone does not wait: where the last word is one of waiting, a warning
+// says that the last lines are missing, and only there.
+func TestOutcomeUnknown(t *testing.T) {
+	redirect := "\n01:00:00 cleanup: redirect: header X: y" + env + ": q@d"
+	for _, tt := range []struct {
+		name, lines string
+		want        bool
+	}{
+		{"deferred and gone", accepted + deferred + gone, true},
+		{"one of two deferred", accepted + deferred + sentE + gone, true},
+		{"an unknown word and gone", accepted + strings.Replace(deferred, "status=deferred", "status=weird", 1) + gone, true},
+		{"announced, not tried, gone", client + mid + redirect + active + gone, true},
+		{"held and gone", client + mid + hold + gone, true},
+		{"no recipient, held and gone", client + mid + held + gone, true},
+		{"no recipient", accepted + gone, true},
+		{"only refused recipients", client + refused + mid + active + gone, true},
+		{"only removed", gone, true},
+		{"not gone", accepted + deferred, false},
+		{"nothing but accepted", accepted, false},
+		{"deferred, then sent", accepted + deferred + sent + gone, false},
+		{"others refused", client + refused + mid + active + sent + gone, false},
+		{"bounced", accepted + bounced + sentE + gone, false},
+		{"expired", accepted + deferred + expired + gone, false},
+		{"no recipient, expired", active + expired + gone, false},
+		{"deleted", accepted + deferred + deleted, false},
+		{"no recipient, deleted", active + deleted, false},
+		{"rejected", client + mid + reject + "\n01:00:00 cleanup: removed (canceled)", false},
+		{"discarded", client + mid + "\n01:00:00 cleanup: removed (discarded)", false},
+		{"aborted", client + mid + "\n01:00:00 cleanup: removed (canceled)", false},
+	} {
+		if d := one(t, tt.lines); slices.Contains(d.Warnings, WarnOutcome) != tt.want {
+			t.Errorf("%s: %s, complete %v, warnings %v", tt.name, d.Status, d.Complete, d.Warnings)
 		}
 	}
 }

@@ -7,6 +7,8 @@ type Stored struct {
 	Source []byte // its JSON, byte for byte
 	// SeqNo and PrimaryTerm are the revision that a write is conditional on.
 	SeqNo, PrimaryTerm int64
+	// Part is 0 for a document, and the number of a piece of a long log.
+	Part int
 }
 
 // Action is what a [Change] does.
@@ -26,6 +28,7 @@ type Change struct {
 	ID                 string
 	Source             []byte // nothing for Delete
 	SeqNo, PrimaryTerm int64  // of what is replaced or deleted
+	Part               bool   // of a piece of a long log, which lies in an index of its own
 }
 
 // Outcome is what Elasticsearch confirmed for one [Change].

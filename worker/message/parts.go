@@ -1,0 +1,169 @@
+package message
+
+import (
+	"bytes"
+	"hash/fnv"
+	"strconv"
+	"time"
+)
+
+// Bounds on the log that a document carries itself. Elasticsearch takes
+// documents of up to 100 MB, but reads and writes each as a whole.
+const (
+	DefaultLogLines = 10_000
+	maxLogBytes     = 8 << 20
+)
+
+// uncut, as a document's bound, keeps its log in one piece.
+const uncut = -1
+
+// lineBytes is about what a line takes in JSON beside its text.
+const lineBytes = 96
+
+// parts is how many pieces the document's log is cut into: one as long as it
+// fits the bounds, else the power of two at which pieces are filled to half of them at most. Each line's hash
+// tells its piece, so that a further line changes one piece only, and a hash spreads evenly enough for none to
+// come near the bounds.
+func (d *Document) parts() int {
+	most := d.maxLogLines
+	switch most {
+	case 0:
+		most = DefaultLogLines
+	case uncut:
+		return 1
+	}
+	if len(d.Log) <= min(most, maxLogBytes/(MaxLine+lineBytes)) {
+		return 1
+	}
+	size := 0
+	for i := range d.Log {
+		size += len(d.Log[i].Text) + len(d.Log[i].Program) + lineBytes
+	}
+	if len(d.Log) <= most && size <= maxLogBytes {
+		return 1
+	}
+	n := 2
+	for len(d.Log) > n*most/2 || size > n*maxLogBytes/2 {
+		n *= 2
+	}
+	return n
+}
+
+// place is the piece that a line belongs to.
+func (l *Line) place(parts int) int {
+	h := fnv.New64a()
+	for _, s := range [...]string{l.Time.UTC().Format(time.RFC3339Nano), l.Program, l.PID, l.Text} {
+		_, _ = h.Write([]byte(s))
+		_, _ = h.Write([]byte{0})
+	}
+	return int(h.Sum64() % uint64(parts)) //nolint:gosec // less than parts
+}
+
+// Part is a piece of a long log beyond the first, which the document carries
+// itself.
+type Part struct {
+	ID    string // the document's, a dot and N
+	N     int    // from 1
+	Lines []Line
+	doc   *Document
+}
+
+// Parts cuts the document's log. It returns the pieces beyond the first; nil
+// where there is one only.
+func (d *Document) Parts() []Part {
+	n := d.parts()
+	if n == 1 {
+		return nil
+	}
+	parts := make([]Part, n-1)
+	for i := range parts {
+		parts[i] = Part{ID: PartID(d.ID, i+1), N: i + 1, doc: d}
+	}
+	for i := range d.Log {
+		if at := d.Log[i].place(n); at > 0 {
+			parts[at-1].Lines = append(parts[at-1].Lines, d.Log[i])
+		}
+	}
+	return parts
+}
+
+// PartID is the _id of a piece of a document's log.
+func PartID(document string, n int) string { return document + "." + strconv.Itoa(n) }
+
+// AppendJSON appends the piece as a document of its own.
+func (p *Part) AppendJSON(b []byte) []byte {
+	w := writer{b: b}
+	w.open()
+	w.str("document", p.doc.ID)
+	w.object("host", func() { w.str("name", p.doc.Host) })
+	w.str("queue_id", p.doc.QueueID)
+	w.int("part", int64(p.N))
+	w.array("log", len(p.Lines), func(i int) { p.Lines[i].write(&w) })
+	w.int("schema", Schema)
+	w.close()
+	return w.b
+}
+
+// With is the piece with further lines, in canonical order and each once.
+func (p *Part) With(lines []Line) Part {
+	q := *p
+	q.Lines = nil
+	facts := read(append(append(make([]Line, 0, len(p.Lines)+len(lines)), p.Lines...), lines...), new(factBuffer))
+	for i := range facts {
+		q.Lines = append(q.Lines, facts[i].Line)
+	}
+	return q
+}
+
+// firstPiece returns the lines that the document carries itself, of so many
+// pieces.
+func (d *Document) firstPiece(parts int) []Line {
+	if parts == 1 {
+		return d.Log
+	}
+	var first []Line
+	for i := range d.Log {
+		if d.Log[i].place(parts) == 0 {
+			first = append(first, d.Log[i])
+		}
+	}
+	return first
+}
+
+func writeLog(w *writer, first []Line, others int) {
+	w.array("log", len(first), func(i int) { first[i].write(w) })
+	if others > 0 {
+		w.int("log_parts", int64(others))
+	}
+}
+
+// AppendPassingJSON is AppendJSON with further lines in the log, which the
+// document is about to lose to others, and with as many parts as any reader may have to look at. It is what a
+// writer puts down for a moment, so that each line is in at least one place.
+func (d *Document) AppendPassingJSON(b []byte, further []Line, others int) []byte {
+	n := d.parts()
+	first := Part{Lines: d.firstPiece(n)}
+	first = first.With(further)
+	return d.appendJSON(b, first.Lines, max(n-1, others))
+}
+
+// StoredParts returns how many pieces of a document's log are stored beside
+// it, as its JSON says.
+func StoredParts(source []byte) int {
+	const name = `"log_parts":`
+	tail := source[max(0, len(source)-80):]
+	i := bytes.LastIndex(tail, []byte(name))
+	if i < 0 {
+		return 0
+	}
+	tail = tail[i+len(name):]
+	end := bytes.IndexByte(tail, ',')
+	if end < 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(string(tail[:end]))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
