@@ -60,6 +60,7 @@ func (m *Merger) Take(ctx context.Context, b *message.Batch) error {
 		r.Slices++
 		r.Lines += b.Read
 		r.NoQueue += b.Other
+		r.Unjoined = m.sessions.dropped
 		r.Keys += len(b.Lines)
 		for _, w := range work {
 			w.tally(r)

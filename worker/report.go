@@ -24,8 +24,9 @@ type Report struct {
 	Quarantined int `json:"quarantined"`
 	Deleted     int `json:"deleted"`
 
-	Conflicts int            `json:"conflicts"` // writes that met another writer's and were done again
-	Unparsed  int            `json:"unparsed"`  // lines in the documents that were not understood
+	Conflicts int            `json:"conflicts"`          // writes that met another writer's and were done again
+	Unparsed  int            `json:"unparsed"`           // lines in the documents that were not understood
+	Unjoined  int            `json:"unjoined,omitempty"` // lines about sessions let go without a look: there were too many
 	Warnings  map[string]int `json:"warnings,omitempty"`
 
 	Guarantee string   `json:"guarantee,omitempty"` // how the source knows what is new

@@ -12,12 +12,18 @@ import (
 type sessions struct {
 	hosts  map[string]*message.Sessions
 	newest time.Time // line so far
+	// dropped is how many lines were let go without a look because there were too
+	// many of them.
+	dropped int
+	most    int // of lines kept; 0 is maxSessionLines
 }
 
 const (
 	// maxSessionHosts bounds the servers of which lines are kept from one batch to
 	// the next.
 	maxSessionHosts = 1000
+	// maxSessionLines bounds the lines of all servers that are kept.
+	maxSessionLines = 200_000
 	// keptSessions is how long before the newest line they are kept.
 	keptSessions = 10 * time.Minute
 	// settledAfter makes all lines of a batch old enough to be settled: they are
@@ -63,5 +69,25 @@ func (s *sessions) join(b *message.Batch) map[message.Key][]message.Finding {
 			}
 		})
 	}
+	s.bound()
 	return found
+}
+
+// bound lets go of all where too much is kept: with a part of the lines a wrong
+// session might seem to be the only one.
+func (s *sessions) bound() {
+	held := 0
+	for _, h := range s.hosts {
+		held += h.Held()
+		s.dropped += h.Dropped
+		h.Dropped = 0
+	}
+	most := s.most
+	if most == 0 {
+		most = maxSessionLines
+	}
+	if held > most {
+		s.dropped += held
+		s.hosts = nil
+	}
 }

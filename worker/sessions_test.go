@@ -131,3 +131,18 @@ func TestSessionDoesNotStayBehind(t *testing.T) {
 		}
 	}
 }
+
+// However many servers there are, what is kept from one batch to the next is
+// bounded, and what is let go is counted.
+func TestSessionsOfManyServersAreBounded(t *testing.T) {
+	s := sessions{most: 10}
+	line := sessionLines()["connect"].Line
+	for i := range 25 {
+		b := &message.Batch{}
+		b.Add(string(rune('a'+i)), line)
+		s.join(b)
+	}
+	if s.dropped != 22 || len(s.hosts) != 3 {
+		t.Errorf("%d let go, %d kept", s.dropped, len(s.hosts))
+	}
+}

@@ -91,7 +91,7 @@ func (r setupReport) String() string {
 func mergeReportOf(r maillog.Report) mergeReport {
 	out := mergeReport{
 		Lines: int(r.Lines), Messages: int(r.Messages), Rejects: int(r.Rejects), Unparsed: int(r.Unparsed),
-		NotSyslog: int(r.NotSyslog), Late: int(r.Late), Spilled: int(r.Spilled),
+		NotSyslog: int(r.NotSyslog), Late: int(r.Late), Spilled: int(r.Spilled), Unjoined: int(r.Unjoined),
 	}
 	for _, s := range r.Shapes {
 		out.Shapes = append(out.Shapes, mergeShape(s))

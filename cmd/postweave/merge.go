@@ -96,6 +96,7 @@ type mergeReport struct {
 	NotSyslog int // lines without a syslog header
 	Late      int // lines further apart than the window
 	Spilled   int // messages that went through the temporary file
+	Unjoined  int // lines about sessions that were let go unread
 	Shapes    []mergeShape
 }
 
@@ -227,6 +228,9 @@ func (r mergeReport) String() string {
 	}
 	if r.Spilled > 0 {
 		parts = append(parts, counted(r.Spilled, "message", "messages")+" spilled to a temporary file (--max-memory)")
+	}
+	if r.Unjoined > 0 {
+		parts = append(parts, counted(r.Unjoined, "line", "lines")+" about sessions let go unread (--max-memory)")
 	}
 	return strings.Join(parts, "; ")
 }

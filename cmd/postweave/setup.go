@@ -8,10 +8,10 @@ import (
 var setupCommand = command{
 	name:     "setup",
 	synopsis: "[FLAGS]",
-	summary:  "create the index template, the alias and the first index",
+	summary:  "create the index template, the indices and the alias",
 	about: `Installs what "run" needs: the index template made from the target's name, the alias and
-its first index. Repeating it does no harm. Where something by that name has another shape
-it is left alone, and the message says so.
+its first index, and the indices of the state and of long logs. Repeating it does no harm.
+Where something by that name has another shape it is left alone, and the message says so.
 
 --print writes the template to stdout instead, for those who install it by other means;
 that needs no server.`,

@@ -75,6 +75,7 @@ func (m *merger) run(ctx context.Context, in *sequence) error {
 	for _, h := range m.hosts {
 		end := h.clock.Add(m.Window + afterEnd)
 		h.sessions.Settle(end, end, h.found)
+		m.report.Unjoined += int64(h.sessions.Dropped)
 	}
 	for m.groups.first != nil {
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {

@@ -17,6 +17,7 @@ type Report struct {
 	Rejects  int64 // documents of a NOQUEUE reject
 	Late     int64 // lines, further apart than the window, of messages that had been written
 	Spilled  int64 // keys that went through the temporary file
+	Unjoined int64 // lines about sessions let go without a look: there were too many
 
 	// Shapes are the kinds of lines that were not understood, the most frequent
 	// first. Only with Options.Explain; at most MaxShapes and one for the rest.

@@ -56,7 +56,13 @@ func (l *Line) place(parts int) int {
 		_, _ = h.Write([]byte(s))
 		_, _ = h.Write([]byte{0})
 	}
-	return int(h.Sum64() % uint64(parts)) //nolint:gosec // less than parts
+	// The low bits of FNV hang on the low bits of each byte, and a number that stands in a line
+	// twice cancels itself in them: mix the upper ones in.
+	x := h.Sum64()
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	return int(x % uint64(parts)) //nolint:gosec // less than parts
 }
 
 // Part is a piece of a long log beyond the first, which the document carries

@@ -69,6 +69,41 @@ func TestPiecesOfALongLog(t *testing.T) {
 	}
 }
 
+// However alike lines are, no piece gets many more than its share.
+func TestPiecesAreEven(t *testing.T) {
+	at := time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)
+	for name, line := range map[string]func(i int) Line{
+		"a number twice": func(i int) Line {
+			return Line{at, "postfix/smtp", "7", fmt.Sprintf("4F2A31B2C: to=<u%d@b.example>, status=bounced (550 5.1.1 <u%d@b.example>: unknown)", i, i)}
+		},
+		"a number": func(i int) Line {
+			return Line{at, "postfix/smtp", "7", fmt.Sprintf("4F2A31B2C: to=<u%d@b.example>", i)}
+		},
+		"microseconds": func(i int) Line {
+			return Line{at.Add(time.Duration(i) * time.Microsecond), "postfix/smtp", "7", fmt.Sprintf("4F2A31B2C: to=<u%d@b.example>", i)}
+		},
+		"seconds": func(i int) Line {
+			return Line{at.Add(time.Duration(i) * time.Second), "postfix/smtp", "7", "4F2A31B2C: to=<u@b.example>"}
+		},
+	} {
+		d := logged(0, 0)
+		for i := range 40_001 {
+			d.Log = append(d.Log, line(i))
+		}
+		n := d.parts()
+		share := len(d.Log) / n
+		sizes := make([]int, n)
+		for i := range d.Log {
+			sizes[d.Log[i].place(n)]++
+		}
+		for i, size := range sizes {
+			if size > share*5/4 || size < share*3/4 {
+				t.Errorf("%s: piece %d of %d has %d lines, an even share is %d", name, i, n, size, share)
+			}
+		}
+	}
+}
+
 // A line stays where it is as others come, save where the number of pieces
 // doubles.
 func TestPlaceOfALine(t *testing.T) {

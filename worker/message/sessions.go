@@ -39,6 +39,7 @@ type Sessions struct {
 	mentions  []mention
 	saved     map[string][]mention // by LMTP session
 	held      int                  // events
+	swept     int64                // when all processes were last looked at
 	scratch   []served
 }
 
@@ -100,6 +101,7 @@ const (
 	longestTry = time.Hour      // from a server tried to the delivery line
 	maxRivals  = 64             // delivery lines looked at for one line
 	afterwards = time.Minute    // a filter's verdict after the message's last line
+	sweepEvery = 10 * time.Minute
 )
 
 // Add takes a line without a queue id at its start. Others, and those that tell
@@ -221,6 +223,9 @@ func (s *Sessions) claimSaved(id string, l Line) {
 // ambiguous is no queue id: two messages claim the same.
 const ambiguous = "?"
 
+// Held is how many lines are held.
+func (s *Sessions) Held() int { return s.held }
+
 // Settle hands over what was found about messages whose own lines are older
 // than before, each finding with the queue id it is about. Of the rest, what is older than
 // keep is let go; keep may not lie after before.
@@ -243,12 +248,7 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 		slices.SortStableFunc(s.due[s.next:], func(a, b look) int { return cmp.Compare(a.at, b.at) })
 		s.mixed = false
 	}
-	for ; s.next < len(s.due) && s.due[s.next].at < until; s.next++ {
-		p := s.due[s.next].log
-		s.due[s.next].log = nil
-		if p.settled >= until {
-			continue
-		}
+	settle := func(p *processLog) {
 		p.settled = until
 		s.held -= len(p.live())
 		p.sort()
@@ -260,6 +260,19 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 		left := len(p.live())
 		if s.held += left; left == 0 && len(p.past) == 0 {
 			delete(s.processes, p.process)
+		}
+	}
+	for ; s.next < len(s.due) && s.due[s.next].at < until; s.next++ {
+		p := s.due[s.next].log
+		s.due[s.next].log = nil
+		if p.settled < until {
+			settle(p)
+		}
+	}
+	if k := keep.UnixMicro(); k-s.swept > sweepEvery.Microseconds() {
+		s.swept = k
+		for _, p := range s.processes { // what a process leaves that says nothing more
+			settle(p)
 		}
 	}
 	s.scratch = scratch[:0]

@@ -69,20 +69,27 @@ func (p *processLog) rivals(events []event, i int, before int64, buf []*event) (
 	return rivals, seen > 0
 }
 
-// roundingMicros is how much a time stamp of whole seconds and a delay of two
-// digits may be off.
-const roundingMicros = 1_100_000
+// Rounding: how much a time stamp and a delay of two digits may be off, in
+// microseconds.
+const (
+	roundedSeconds   = 1_100_000 // where a stamp has whole seconds
+	roundedFractions = 100_000
+)
 
 // tookLongEnough tells whether a delivery had begun by a time: connection and
 // transmission are what the process itself spent on it (src/global/log_adhoc.c).
 func (p *processLog) tookLongEnough(e *event, at int64) bool {
-	if e.at-at <= roundingMicros {
+	rounded := int64(roundedSeconds)
+	if e.at%1e6 != 0 && at%1e6 != 0 {
+		rounded = roundedFractions
+	}
+	if e.at-at <= rounded {
 		return true
 	}
 	var d postlog.Event
 	postlog.ParseInto(&d, p.program, e.text)
 	took := (d.Delivered.Delays[2] + d.Delivered.Delays[3]) * 1.05 // seconds
-	return float64(e.at-at) <= took*1e6+roundingMicros
+	return e.at-at <= int64(took*1e6)+rounded
 }
 
 // chooseDelivery returns a delivery of the only message, or of the only one

@@ -2,6 +2,7 @@ package message
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/postweave/postweave/worker/postlog"
 )
@@ -79,19 +80,28 @@ func (p *processLog) reach(before int64) []event {
 	return events
 }
 
-// tell hands over what is known of the session in which a message came.
+// tell hands over what is known of the session in which a message came, where
+// the line says it of the message's own client: with lines missing between, two sessions may seem one.
 func (v *served) tell(e *event, program string, found func(string, Finding)) {
+	client := namedHost(e.text, "client=")
 	var s Session
-	if text, ok := v.tls.of(v.connects); ok {
+	if text, ok := v.tls.of(v.connects); ok && namedHost(text, " from ") == client {
 		c := postlog.ParseContext(program, text)
 		s.TLS = c.TLS
 	}
-	if text, ok := v.counters.of(v.connects); ok {
+	if text, ok := v.counters.of(v.connects); ok && namedHost(text, " from ") == client {
 		s.Disconnect = cleanCounters(postlog.Counters(text))
 	}
 	if s.TLS != (postlog.TLS{}) || s.Disconnect != "" {
 		found(e.id, Finding{own: e.text, at: timeOf(e.at), session: &s})
 	}
+}
+
+// namedHost returns "name[address]" behind a word.
+func namedHost(text, word string) string {
+	_, host, _ := strings.Cut(text, word)
+	host, _, _ = strings.Cut(host, "]")
+	return host
 }
 
 // sessions finds the sessions in what a process said.

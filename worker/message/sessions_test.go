@@ -188,6 +188,17 @@ func TestSessions(t *testing.T) {
 			01:00:02 postfix/smtpd[1]: disconnect from a.example[192.0.2.1] mail=1
 			01:00:02 postfix/smtpd[1]: disconnect from a.example[192.0.2.1] mail=1
 		`, map[string]string{"AAAAAA1": "tls TLSv1.3 AES Anonymous; mail=1"}},
+		"the lines between are missing": {`
+			01:00:00 postfix/smtpd[1]: connect from a.example[192.0.2.1]
+			01:00:00 postfix/smtpd[1]: ` + tlsOf + `a.example[192.0.2.1]: TLSv1.3 with cipher AES (256/256 bits)
+			01:00:01 postfix/smtpd[1]: AAAAAA1: client=a.example[192.0.2.1]
+			01:05:10 postfix/smtpd[1]: AAAAAA2: client=b.example[192.0.2.2]
+			01:05:11 postfix/smtpd[1]: disconnect from b.example[192.0.2.2] mail=1
+		`, map[string]string{"AAAAAA1": "tls TLSv1.3 AES Anonymous", "AAAAAA2": "mail=1"}},
+		"a delivery line is missing": {`
+			01:00:10.100 postfix/smtp[7]: connect to mx1.example[192.0.2.11]:25: Connection timed out
+			01:00:11.100 postfix/smtp[7]: AAAAAA2: to=<y@mx.example>, relay=mx4.example[192.0.2.14]:25, delay=0.2, delays=0.1/0/0/0.1, dsn=2.0.0, status=sent (250 ok)
+		`, map[string]string{"AAAAAA2": ""}},
 		"XCLIENT gives the client another name": {`
 			01:00:00 postfix/smtpd[1]: connect from proxy.example[192.0.2.9]
 			01:00:01 postfix/smtpd[1]: AAAAAA1: client=far.example[203.0.113.7]
@@ -297,6 +308,29 @@ func TestSessionsAreBounded(t *testing.T) {
 	}
 	if s.Dropped != 22 || s.held != 3 {
 		t.Errorf("%d let go, %d held", s.Dropped, s.held)
+	}
+}
+
+// What processes leave that say nothing more is let go in time.
+func TestSessionsOfTheDeadAreForgotten(t *testing.T) {
+	var s Sessions
+	at := time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)
+	none := func(string, Finding) {}
+	for i := range 3000 {
+		now, pid := at.Add(time.Duration(i)*time.Minute), fmt.Sprint(i)
+		s.Add(Line{now, "postfix/smtpd", pid, "connect from a.example[192.0.2.1]"})
+		if i%2 == 0 {
+			s.Add(Line{now, "postfix/smtpd", pid, "disconnect from a.example[192.0.2.1] quit=1"})
+		}
+		s.Add(Line{now, "postfix/smtp", pid, "connect to mx.example[192.0.2.9]:25: Connection refused"})
+		s.Settle(now.Add(time.Second), now.Add(-10*time.Minute), none)
+		if s.Held() > 2*24*60 { // a day of sessions without an end, and what is younger than keep
+			t.Fatalf("%d lines are held after %d minutes", s.Held(), i)
+		}
+	}
+	s.Settle(at.AddDate(0, 0, 30), at.AddDate(0, 0, 30), none)
+	if s.Held() != 0 || len(s.processes) != 0 {
+		t.Errorf("%d lines of %d processes are held for good", s.Held(), len(s.processes))
 	}
 }
 

@@ -51,8 +51,9 @@ func (c *Context) parseAmavis(text string) {
 	if !ok || !strings.HasPrefix(said, "Passed ") && !strings.HasPrefix(said, "Blocked ") && !strings.HasPrefix(said, "Not-Delivered ") {
 		return
 	}
-	_, id, ok := mark(said, ", Queue-ID: ")
-	if !ok {
+	head, _, _ := strings.Cut(said, ", Message-ID: ") // a stranger's, and so is what follows
+	before, id, ok := mark(head, ", Queue-ID: ")
+	if !ok || strings.Count(before, `"`)%2 != 0 { // within a quoted address
 		return
 	}
 	c.QueueID, _, _ = strings.Cut(id, ",")

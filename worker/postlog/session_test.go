@@ -81,6 +81,8 @@ func TestMentions(t *testing.T) {
 		{"amavis", strings.Replace(amavis, "FROM", `"x, Queue-ID: 4F2A31B2D, "@a.example`, 1), Context{}},
 		{"amavis", strings.Replace(amavis, "FROM", `"x, Hits: -99, "@a.example`, 1), Context{Kind: Mention, QueueID: "4F2A31B2C", Action: "Blocked SPAM"}},
 		{"amavis", "(1-1) Passed CLEAN {X}, <a> -> <b>, Queue-ID: ../../etc, Hits: 1", Context{}},
+		{"amavis", "(1-1) Passed SPAM {X}, <a> -> <b>, Message-ID: <x, Queue-ID: 4F2A31B2C, y@z>, mail_id: x, Hits: 99", Context{}}, // no mark of its own
+		{"amavis", `(1-1) Passed SPAM {X}, <"x, Queue-ID: 4F2A31B2C, y"@a> -> <b>, mail_id: x, Hits: 99`, Context{}},
 		{"amavis", "(1-1) Passed BAD-HEADER-7 {X}, <a> -> <b>, Queue-ID: 4F2A31B2C, Hits: -", Context{Kind: Mention, QueueID: "4F2A31B2C", Action: "Passed BAD-HEADER-7"}},
 		{"amavis", "(1-1) Blocked INFECTED (Eicar-Test) {X}, <a> -> <b>, Queue-ID: 4F2A31B2C, Hits: 1e400", Context{Kind: Mention, QueueID: "4F2A31B2C", Action: "Blocked INFECTED"}},
 		{"amavis", "(1-1) starting up, Queue-ID: 4F2A31B2C", Context{}},
