@@ -100,8 +100,8 @@ func (c *Context) parseServerSession(text string) {
 		return
 	}
 	if s, ok := strings.CutPrefix(text, "disconnect from "); ok {
-		if h, rest, ok := parseHost(s); ok {
-			c.Kind, c.Peer.Host, c.Counters = Disconnect, h, strings.TrimPrefix(rest, " ")
+		if h, _, ok := parseHost(s); ok {
+			c.Kind, c.Peer.Host, c.Counters = Disconnect, h, Counters(text)
 		}
 		return
 	}
