@@ -137,13 +137,20 @@ func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
 }
 
 // planKey plans one key. The pieces of long logs are looked for only where
-// there are or will be any.
+// there are any, or where there will be: a run that was broken off may have left some.
 func (m *Merger) planKey(ctx context.Context, w *keyWork, stored []message.Stored, scratch *[]byte) error {
-	if err := w.plan(stored, nil, m.Options, scratch); err != nil || !w.long(stored) {
+	if slices.ContainsFunc(stored, func(s message.Stored) bool { return message.StoredParts(s.Source) > 0 }) {
+		parts, err := m.Target.Parts(ctx, w.key)
+		if err != nil {
+			return err
+		}
+		return w.plan(stored, parts, m.Options, scratch)
+	}
+	if err := w.plan(stored, nil, m.Options, scratch); err != nil || !w.long() {
 		return err
 	}
 	parts, err := m.Target.Parts(ctx, w.key)
-	if err != nil {
+	if err != nil || len(parts) == 0 {
 		return err
 	}
 	return w.plan(stored, parts, m.Options, scratch)

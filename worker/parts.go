@@ -7,10 +7,9 @@ import (
 	"github.com/postweave/postweave/worker/message"
 )
 
-// long tells whether a document has, or is to have, a log in pieces.
-func (w *keyWork) long(stored []message.Stored) bool {
-	return slices.ContainsFunc(stored, func(s message.Stored) bool { return message.StoredParts(s.Source) > 0 }) ||
-		slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.Parts() != nil })
+// long tells whether a document is to have a log in pieces.
+func (w *keyWork) long() bool {
+	return slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.Long() })
 }
 
 // compareParts plans the pieces of long logs, which are written before the

@@ -178,7 +178,7 @@ func (w *keyWork) update(d *message.Document, found *message.Session, old messag
 	united := d.United(lost, o)
 	change.Source = old.Source
 	switch {
-	case len(parts) > 0 || united.Parts() != nil: // the lines of the pieces are in them by then
+	case len(parts) > 0 || united.Long(): // the lines of the pieces are in them by then
 		own, _, _ := message.StoredLines(old.Source)
 		change.Source = d.AppendPassingJSON(nil, own, message.StoredParts(old.Source))
 	case gained:

@@ -49,6 +49,9 @@ func (d *Document) parts() int {
 	return n
 }
 
+// Long tells whether the document's log is cut into pieces.
+func (d *Document) Long() bool { return d.parts() > 1 }
+
 // place is the piece that a line belongs to.
 func (l *Line) place(parts int) int {
 	h := fnv.New64a()
