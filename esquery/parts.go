@@ -11,8 +11,8 @@ import (
 )
 
 // partsAtOnce is how many pieces of a long log one search returns. Each may
-// have some megabytes.
-const partsAtOnce = 16
+// have some megabytes, and twenty where a log of long lines has doubled often.
+const partsAtOnce = 8
 
 // Parts returns the pieces of long logs that lie beside a key's documents, as
 // of now: the index is refreshed first. Long logs are rare, and so is this.
