@@ -9,6 +9,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # How long each fuzz target runs, and how long one package's tests may take.
 FUZZTIME ?= 10s
 TEST_TIMEOUT ?= 15m
+FAULTS_TIMEOUT ?= 60m
 
 # The linter is built from its source at this version, once, outside the
 # repository: it takes minutes, and a clone should not have to pay for it again.
@@ -41,6 +42,12 @@ test: ## Vet, and run all tests on a real Elasticsearch (needs a JDK and Maven, 
 test-postfix: ## Send mail through a real Postfix and compare documents, senders' and receivers' notes (needs root on Debian)
 	@CGO_ENABLED=0 $(GO) build -o bin/test-postfix ./test/postfix
 	@bin/test-postfix
+
+# With nodes of their own that are killed, filled and starved: minutes, not seconds.
+.PHONY: test-faults
+test-faults: ## Break the node, the network and the worker in every way that one machine can, and compare bytes
+	@$(GO) vet -tags faults ./test/faults
+	@$(GO) test -count=1 -tags faults -timeout $(FAULTS_TIMEOUT) ./test/faults
 
 # Not the packages below test: they spend their time in Elasticsearch, in another process.
 .PHONY: race

@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // A backfill that is killed in the middle of a slice, three times, and started
 // again leaves the bytes of a clean one, and no slice that was finished is read again.
 func TestKilledBackfillGoesOnWhereItStood(t *testing.T) {
-	s := newSite(t)
+	s := site.New(t)
 	log := generate(t, loggen.Config{Seed: 41, Messages: 800, Span: 96 * time.Hour, ShortIDs: true, ReuseIDs: 0.05})
-	s.index(s.shipped(loggen.LayoutSyslog, log.lines...))
+	s.Index(s.Shipped(loggen.LayoutSyslog, log.lines...))
 	const from, to = "2026-03-02", "2026-03-10"
-	clean := s.beside("clean")
-	clean.backfill(from, to)
+	clean := s.Beside("clean")
+	clean.Backfill(from, to)
 
 	var finished []timeRange
 	check := func(p *proxy) {
@@ -32,7 +34,7 @@ func TestKilledBackfillGoesOnWhereItStood(t *testing.T) {
 	}
 	for _, slices := range []int{2, 1, 4} {
 		p := newProxy(t, s)
-		c, _, stderr := s.through(p.url).command("backfill", "--from", from, "--to", to)
+		c, _, stderr := s.Through(p.url).Command("backfill", "--from", from, "--to", to)
 		var once sync.Once
 		dead := make(chan struct{})
 		p.afterBulk = func(saves int) {
@@ -47,11 +49,11 @@ func TestKilledBackfillGoesOnWhereItStood(t *testing.T) {
 		}
 		err := c.Wait()
 		close(dead)
-		if code := exitCodeOf(t, err); code != -1 {
+		if code := site.ExitCodeOf(t, err); code != -1 {
 			t.Fatalf("exit %d before the kill\n%s", code, stderr)
 		}
 		check(p)
-		if got := len(s.documents()); got == 0 || got >= len(clean.documents()) {
+		if got := len(s.Documents()); got == 0 || got >= len(clean.Documents()) {
 			t.Errorf("%d documents after the kill: it was not in the middle", got)
 		}
 	}
@@ -59,14 +61,14 @@ func TestKilledBackfillGoesOnWhereItStood(t *testing.T) {
 		t.Errorf("%d slices were finished before the kills, want 7", len(finished))
 	}
 	p := newProxy(t, s)
-	s.through(p.url).backfill(from, to)
+	s.Through(p.url).Backfill(from, to)
 	check(p)
-	same(t, "killed and clean backfill", identified(s.documents()), identified(clean.documents()))
-	same(t, "backfill and merge", sources(s.documents()), merged(t, log.file, "--year", "2026"))
+	site.Same(t, "killed and clean backfill", site.Identified(s.Documents()), site.Identified(clean.Documents()))
+	site.Same(t, "backfill and merge", site.Sources(s.Documents()), site.Merged(t, log.file, "--year", "2026"))
 
 	// What was finished begins anew: the state of a broken one is gone with it.
 	p = newProxy(t, s)
-	if r := s.through(p.url).backfill(from, to); r.Lines == 0 || r.Created+r.Updated+r.Deleted != 0 {
+	if r := s.Through(p.url).Backfill(from, to); r.Lines == 0 || r.Created+r.Updated+r.Deleted != 0 {
 		t.Errorf("a second backfill: %+v", r)
 	}
 	if ranges, _ := p.seen(); len(ranges) == 0 || ranges[0].from.Format(time.DateOnly) != from {

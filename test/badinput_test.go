@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // Each case of this file is a refusal: the exit code says of which kind, the
@@ -37,43 +39,43 @@ type badRefusal struct {
 }
 
 // badSite is a site with the lines of one message.
-func badSite(t *testing.T) *site {
+func badSite(t *testing.T) *site.Site {
 	t.Helper()
-	s := newSite(t)
-	s.badLine("2026.11.20", "postfix/smtpd", badID+": client=mail."+badPerson[6:]+"[192.0.2.7]")
-	s.badLine("2026.11.20", "postfix/qmgr", badID+": from=<"+badPerson+">, size=5493, nrcpt=1 (queue active)")
+	s := site.New(t)
+	badLine(s, "2026.11.20", "postfix/smtpd", badID+": client=mail."+badPerson[6:]+"[192.0.2.7]")
+	badLine(s, "2026.11.20", "postfix/qmgr", badID+": from=<"+badPerson+">, size=5493, nrcpt=1 (queue active)")
 	return s
 }
 
 // badLine indexes one line, as Logstash does.
-func (s *site) badLine(day, program, text string) {
-	s.t.Helper()
-	s.badDocument(day, map[string]any{
+func badLine(s *site.Site, day, program, text string) {
+	s.T.Helper()
+	badDocument(s, day, map[string]any{
 		"@timestamp": "2026-11-20T10:00:00.000Z", "syslog_hostname": "mx1", "syslog_program": program, "syslog_pid": "7",
 		"syslog_message": text, "postfix_queueid": badID,
 	})
 }
 
-func (s *site) badDocument(day string, doc map[string]any) {
-	s.t.Helper()
-	s.es(http.MethodPost, "/"+s.source+day+"/_doc", doc, nil)
+func badDocument(s *site.Site, day string, doc map[string]any) {
+	s.T.Helper()
+	s.ES(http.MethodPost, "/"+s.Source+day+"/_doc", doc, nil)
 }
 
 // refused runs commands that have to be refused alike, and compares the node
 // before and after.
-func (s *site) refused(want badRefusal, commands ...[]string) {
-	s.t.Helper()
+func refused(s *site.Site, want badRefusal, commands ...[]string) {
+	s.T.Helper()
 	if len(commands) == 0 {
 		commands = badWork
 	}
-	before := s.badSnapshot()
+	before := badSnapshot(s)
 	for _, args := range commands {
-		o := s.badCall(args...)
-		s.badMessage(want, args, o)
-		after := s.badSnapshot()
+		o := badCall(s, args...)
+		badMessage(s, want, args, o)
+		after := badSnapshot(s)
 		for i := range max(len(before), len(after)) {
 			if i >= len(before) || i >= len(after) || before[i] != after[i] {
-				s.t.Errorf("postweave %q wrote on its way to a refusal\nbefore %.1000s\nafter  %.1000s", args, before[min(i, len(before)):], after[min(i, len(after)):])
+				s.T.Errorf("postweave %q wrote on its way to a refusal\nbefore %.1000s\nafter  %.1000s", args, before[min(i, len(before)):], after[min(i, len(after)):])
 				break
 			}
 		}
@@ -81,34 +83,34 @@ func (s *site) refused(want badRefusal, commands ...[]string) {
 }
 
 // badCall runs a command that soon gives up. A flag among args comes before that.
-func (s *site) badCall(args ...string) outcome {
-	s.t.Helper()
-	return s.call(append([]string{args[0], "--retry-budget", "1s", "--log-format", "text"}, args[1:]...)...)
+func badCall(s *site.Site, args ...string) site.Outcome {
+	s.T.Helper()
+	return s.Call(append([]string{args[0], "--retry-budget", "1s", "--log-format", "text"}, args[1:]...)...)
 }
 
-func (s *site) badMessage(want badRefusal, args []string, o outcome) {
-	s.t.Helper()
-	if o.code != want.code {
-		s.t.Errorf("postweave %q: exit %d, want %d\n%s%s", args, o.code, want.code, o.stdout, o.stderr)
+func badMessage(s *site.Site, want badRefusal, args []string, o site.Outcome) {
+	s.T.Helper()
+	if o.Code != want.code {
+		s.T.Errorf("postweave %q: exit %d, want %d\n%s%s", args, o.Code, want.code, o.Stdout, o.Stderr)
 	}
-	message := o.stderr[strings.LastIndex(strings.TrimRight(o.stderr, "\n"), "\n")+1:]
+	message := o.Stderr[strings.LastIndex(strings.TrimRight(o.Stderr, "\n"), "\n")+1:]
 	for _, word := range want.words {
 		if !strings.Contains(message, word) {
-			s.t.Errorf("postweave %q: %q is not in its message\n%s", args, word, o.stderr)
+			s.T.Errorf("postweave %q: %q is not in its message\n%s", args, word, o.Stderr)
 		}
 	}
 	for _, private := range []string{"carol", "secret"} {
-		if strings.Contains(o.stdout+o.stderr, private) {
-			s.t.Errorf("postweave %q repeats what stands in a mail\n%s%s", args, o.stdout, o.stderr)
+		if strings.Contains(o.Stdout+o.Stderr, private) {
+			s.T.Errorf("postweave %q repeats what stands in a mail\n%s%s", args, o.Stdout, o.Stderr)
 		}
 	}
 }
 
 // badSnapshot is all that the node holds of a site, down to the revisions of
 // documents.
-func (s *site) badSnapshot() []string {
-	s.t.Helper()
-	mine := strings.TrimSuffix(s.target, "messages")
+func badSnapshot(s *site.Site) []string {
+	s.T.Helper()
+	mine := strings.TrimSuffix(s.Target, "messages")
 	var all []string
 	for _, path := range []string{
 		"/_cat/indices/" + mine + "*?format=json&h=index,uuid,status&s=index&expand_wildcards=all",
@@ -116,18 +118,18 @@ func (s *site) badSnapshot() []string {
 		"/" + mine + "*/_alias?expand_wildcards=all",
 	} {
 		var answer any // decoded and encoded again: its keys are sorted
-		s.es(http.MethodGet, path, nil, &answer)
+		s.ES(http.MethodGet, path, nil, &answer)
 		text, err := json.Marshal(answer)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		all = append(all, string(text))
 	}
 	var found struct {
 		Hits struct{ Hits []json.RawMessage }
 	}
-	s.es(http.MethodPost, "/"+mine+"*/_refresh", nil, nil)
-	s.es(http.MethodPost, "/"+mine+"*/_search", map[string]any{"size": 1000, "seq_no_primary_term": true}, &found)
+	s.ES(http.MethodPost, "/"+mine+"*/_refresh", nil, nil)
+	s.ES(http.MethodPost, "/"+mine+"*/_search", map[string]any{"size": 1000, "seq_no_primary_term": true}, &found)
 	var docs []string
 	for _, hit := range found.Hits.Hits {
 		docs = append(docs, string(hit))
@@ -139,24 +141,24 @@ func (s *site) badSnapshot() []string {
 func TestBadSource(t *testing.T) {
 	t.Run("no index matches", func(t *testing.T) {
 		s := badSite(t)
-		s.refused(badRefusal{1, []string{"no index matches it-no-such-*", "POSTWEAVE_SOURCE"}},
+		refused(s, badRefusal{1, []string{"no index matches it-no-such-*", "POSTWEAVE_SOURCE"}},
 			[]string{"run", "--source", "it-no-such-*"}, []string{"backfill", "--days", "1", "--source", "it-no-such-*"})
-		s.refused(badRefusal{1, []string{"it-no-such", "POSTWEAVE_SOURCE"}}, []string{"run", "--source", "it-no-such"})
+		refused(s, badRefusal{1, []string{"it-no-such", "POSTWEAVE_SOURCE"}}, []string{"run", "--source", "it-no-such"})
 	})
 	t.Run("an index without the fields", func(t *testing.T) {
 		s := badSite(t) // whose good index must not be merged either
-		s.badDocument("odd", map[string]any{"@timestamp": "2026-11-20T10:00:00.000Z", "line": "from=<" + badPerson + ">"})
-		s.refused(badRefusal{5, []string{s.source + "odd", "fields of a syslog line", "POSTWEAVE_FIELDS", "POSTWEAVE_SOURCE"}})
+		badDocument(s, "odd", map[string]any{"@timestamp": "2026-11-20T10:00:00.000Z", "line": "from=<" + badPerson + ">"})
+		refused(s, badRefusal{5, []string{s.Source + "odd", "fields of a syslog line", "POSTWEAVE_FIELDS", "POSTWEAVE_SOURCE"}})
 	})
 	t.Run("a profile that does not fit", func(t *testing.T) {
 		s := badSite(t)
-		s.refused(badRefusal{5, []string{s.source, "POSTWEAVE_FIELDS"}}, []string{"run", "--fields", "logstash"})
+		refused(s, badRefusal{5, []string{s.Source, "POSTWEAVE_FIELDS"}}, []string{"run", "--fields", "logstash"})
 	})
 	t.Run("a young index is closed", func(t *testing.T) {
 		s := badSite(t)
-		s.badLine("2026.11.21", "postfix/qmgr", badID+": removed")
-		s.es(http.MethodPost, "/"+s.source+"2026.11.21/_close", nil, nil)
-		s.refused(badRefusal{5, []string{s.source + "2026.11.21", "closed", "open it, or leave it out of POSTWEAVE_SOURCE"}})
+		badLine(s, "2026.11.21", "postfix/qmgr", badID+": removed")
+		s.ES(http.MethodPost, "/"+s.Source+"2026.11.21/_close", nil, nil)
+		refused(s, badRefusal{5, []string{s.Source + "2026.11.21", "closed", "open it, or leave it out of POSTWEAVE_SOURCE"}})
 	})
 }
 
@@ -164,70 +166,70 @@ func TestBadTarget(t *testing.T) {
 	working, all := badWork, append(slices.Clone(badWork), []string{"setup"})
 	const setup = "run `postweave setup`"
 	for name, c := range map[string]struct {
-		spoil func(*site)
-		want  func(*site) badRefusal
+		spoil func(*site.Site)
+		want  func(*site.Site) badRefusal
 		on    [][]string
 	}{
 		"the template is missing": {
-			func(s *site) { s.es(http.MethodDelete, "/_index_template/"+s.target, nil, nil) },
-			func(s *site) badRefusal {
-				return badRefusal{1, []string{s.target, "no index template", setup}}
+			func(s *site.Site) { s.ES(http.MethodDelete, "/_index_template/"+s.Target, nil, nil) },
+			func(s *site.Site) badRefusal {
+				return badRefusal{1, []string{s.Target, "no index template", setup}}
 			}, working,
 		},
 		"the alias and its index are missing": {
-			func(s *site) { s.es(http.MethodDelete, "/"+s.target+"-000001", nil, nil) },
-			func(s *site) badRefusal { return badRefusal{1, []string{s.target, "no such alias", setup}} }, working,
+			func(s *site.Site) { s.ES(http.MethodDelete, "/"+s.Target+"-000001", nil, nil) },
+			func(s *site.Site) badRefusal { return badRefusal{1, []string{s.Target, "no such alias", setup}} }, working,
 		},
 		"the alias is missing": {
-			func(s *site) { s.es(http.MethodDelete, "/"+s.target+"-000001/_alias/"+s.target, nil, nil) },
-			func(s *site) badRefusal {
-				return badRefusal{1, []string{s.target + "-000001", "the alias " + s.target + " does not", "add the alias"}}
+			func(s *site.Site) { s.ES(http.MethodDelete, "/"+s.Target+"-000001/_alias/"+s.Target, nil, nil) },
+			func(s *site.Site) badRefusal {
+				return badRefusal{1, []string{s.Target + "-000001", "the alias " + s.Target + " does not", "add the alias"}}
 			}, all,
 		},
 		"the state is missing": {
-			func(s *site) { s.es(http.MethodDelete, "/"+s.state, nil, nil) },
-			func(s *site) badRefusal { return badRefusal{1, []string{s.state, "no such index", setup}} }, working,
+			func(s *site.Site) { s.ES(http.MethodDelete, "/"+s.State, nil, nil) },
+			func(s *site.Site) badRefusal { return badRefusal{1, []string{s.State, "no such index", setup}} }, working,
 		},
 		"an index has the alias's name": {
-			func(s *site) {
-				s.es(http.MethodDelete, "/"+s.target+"-000001", nil, nil)
-				s.es(http.MethodPut, "/"+s.target, map[string]any{}, nil)
+			func(s *site.Site) {
+				s.ES(http.MethodDelete, "/"+s.Target+"-000001", nil, nil)
+				s.ES(http.MethodPut, "/"+s.Target, map[string]any{}, nil)
 			},
-			func(s *site) badRefusal {
-				return badRefusal{1, []string{s.target, "it is an index", "choose another POSTWEAVE_TARGET"}}
+			func(s *site.Site) badRefusal {
+				return badRefusal{1, []string{s.Target, "it is an index", "choose another POSTWEAVE_TARGET"}}
 			}, all,
 		},
 		"the alias is somebody else's": {
-			func(s *site) {
-				s.es(http.MethodDelete, "/"+s.target+"-000001", nil, nil)
-				s.es(http.MethodPut, "/"+s.target+"-other", map[string]any{"aliases": map[string]any{s.target: map[string]any{}}}, nil)
+			func(s *site.Site) {
+				s.ES(http.MethodDelete, "/"+s.Target+"-000001", nil, nil)
+				s.ES(http.MethodPut, "/"+s.Target+"-other", map[string]any{"aliases": map[string]any{s.Target: map[string]any{}}}, nil)
 			},
-			func(s *site) badRefusal {
-				return badRefusal{1, []string{s.target + "-other", "not one of postweave", "choose another POSTWEAVE_TARGET"}}
+			func(s *site.Site) badRefusal {
+				return badRefusal{1, []string{s.Target + "-other", "not one of postweave", "choose another POSTWEAVE_TARGET"}}
 			}, all,
 		},
 		"the index is of a newer schema": {
-			func(s *site) { s.badSchema(s.target + "-000001") },
-			func(s *site) badRefusal {
-				return badRefusal{8, []string{s.target + "-000001", "schema 99", "use the newer postweave"}}
+			func(s *site.Site) { badSchema(s, s.Target+"-000001") },
+			func(s *site.Site) badRefusal {
+				return badRefusal{8, []string{s.Target + "-000001", "schema 99", "use the newer postweave"}}
 			}, all,
 		},
 		"the state is of a newer schema": {
-			func(s *site) { s.badSchema(s.state) },
-			func(s *site) badRefusal {
-				return badRefusal{8, []string{s.state, "schema 99", "use the newer postweave"}}
+			func(s *site.Site) { badSchema(s, s.State) },
+			func(s *site.Site) badRefusal {
+				return badRefusal{8, []string{s.State, "schema 99", "use the newer postweave"}}
 			}, all,
 		},
 		"the disk is full": {
-			func(s *site) { s.badBlock("read_only_allow_delete") },
-			func(s *site) badRefusal {
-				return badRefusal{7, []string{s.target, "cluster_block_exception", "free space"}}
+			func(s *site.Site) { badBlock(s, "read_only_allow_delete") },
+			func(s *site.Site) badRefusal {
+				return badRefusal{7, []string{s.Target, "cluster_block_exception", "free space"}}
 			}, working,
 		},
 		"the index is write-blocked": {
-			func(s *site) { s.badBlock("write") },
-			func(s *site) badRefusal {
-				return badRefusal{7, []string{s.target, "cluster_block_exception", "remove the block"}}
+			func(s *site.Site) { badBlock(s, "write") },
+			func(s *site.Site) badRefusal {
+				return badRefusal{7, []string{s.Target, "cluster_block_exception", "remove the block"}}
 			}, working,
 		},
 	} {
@@ -235,10 +237,10 @@ func TestBadTarget(t *testing.T) {
 			s := badSite(t)
 			c.spoil(s)
 			want := c.want(s)
-			s.refused(want, c.on...)
+			refused(s, want, c.on...)
 			if slices.Contains(want.words, setup) { // the advice is good
-				s.must("setup")
-				if r := s.run(); r.Created != 1 {
+				s.Must("setup")
+				if r := s.Run(); r.Created != 1 {
 					t.Errorf("the run after it: %+v", r)
 				}
 			}
@@ -247,28 +249,28 @@ func TestBadTarget(t *testing.T) {
 }
 
 // badSchema pretends that a later postweave has been here.
-func (s *site) badSchema(index string) {
-	s.es(http.MethodPut, "/"+index+"/_mapping", map[string]any{"_meta": map[string]any{"product": "postweave", "schema": 99}}, nil)
+func badSchema(s *site.Site, index string) {
+	s.ES(http.MethodPut, "/"+index+"/_mapping", map[string]any{"_meta": map[string]any{"product": "postweave", "schema": 99}}, nil)
 }
 
 // badBlock sets a block on the target and takes it away after the test.
-func (s *site) badBlock(kind string) {
+func badBlock(s *site.Site, kind string) {
 	set := func(on any) {
-		s.es(http.MethodPut, "/"+s.target+"-000001/_settings", map[string]any{"index.blocks." + kind: on}, nil)
+		s.ES(http.MethodPut, "/"+s.Target+"-000001/_settings", map[string]any{"index.blocks." + kind: on}, nil)
 	}
 	set(true)
-	s.t.Cleanup(func() {
+	s.T.Cleanup(func() {
 		// Not through s.es, whose context has ended by now.
 		body := strings.NewReader(`{"index.blocks.` + kind + `":null}`)
-		req, err := http.NewRequest(http.MethodPut, s.node+"/"+s.target+"-000001/_settings", body)
+		req, err := http.NewRequest(http.MethodPut, s.Node+"/"+s.Target+"-000001/_settings", body)
 		if err != nil {
-			s.t.Error(err)
+			s.T.Error(err)
 			return
 		}
 		req.Header.Set("Content-Type", "application/json")
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
-			s.t.Error(err)
+			s.T.Error(err)
 			return
 		}
 		res.Body.Close()
@@ -279,9 +281,9 @@ func (s *site) badBlock(kind string) {
 // that is meant for outages.
 func TestBadBlockEndsTheRunAtOnce(t *testing.T) {
 	s := badSite(t)
-	s.badBlock("read_only_allow_delete")
+	badBlock(s, "read_only_allow_delete")
 	begin := time.Now()
-	s.refused(badRefusal{7, []string{"429 cluster_block_exception"}}, []string{"run", "--retry-budget", "90s"})
+	refused(s, badRefusal{7, []string{"429 cluster_block_exception"}}, []string{"run", "--retry-budget", "90s"})
 	if took := time.Since(begin); took > 45*time.Second {
 		t.Errorf("it took %v", took)
 	}
@@ -290,24 +292,24 @@ func TestBadBlockEndsTheRunAtOnce(t *testing.T) {
 // A document that a later postweave wrote is left as it is.
 func TestBadDocumentOfANewerSchema(t *testing.T) {
 	s := badSite(t)
-	s.run()
-	docs := s.documents()
+	s.Run()
+	docs := s.Documents()
 	newer := regexp.MustCompile(`"schema":[0-9]+}$`).ReplaceAll(docs[0].Source, []byte(`"schema":99}`))
 	if bytes.Equal(newer, docs[0].Source) {
 		t.Fatalf("the schema is not where it was: %s", docs[0].Source)
 	}
-	s.es(http.MethodPut, "/"+s.target+"/_doc/"+docs[0].ID+"?refresh=true", json.RawMessage(newer), nil)
-	s.badLine("2026.11.20", "postfix/qmgr", badID+": removed")
-	s.refused(badRefusal{8, []string{"newer postweave"}})
+	s.ES(http.MethodPut, "/"+s.Target+"/_doc/"+docs[0].ID+"?refresh=true", json.RawMessage(newer), nil)
+	badLine(s, "2026.11.20", "postfix/qmgr", badID+": removed")
+	refused(s, badRefusal{8, []string{"newer postweave"}})
 }
 
 // badAnswers stands between the command and the node and changes answers whose
 // method and path pass, on their way back.
-func (s *site) badAnswers(passes func(method, path string) bool, change func(answer map[string]any)) *site {
-	s.t.Helper()
-	node, err := url.Parse(s.node)
+func badAnswers(s *site.Site, passes func(method, path string) bool, change func(answer map[string]any)) *site.Site {
+	s.T.Helper()
+	node, err := url.Parse(s.Node)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(node) },
@@ -333,8 +335,8 @@ func (s *site) badAnswers(passes func(method, path string) bool, change func(ans
 		},
 	}
 	server := httptest.NewServer(proxy)
-	s.t.Cleanup(server.Close)
-	return s.through(server.URL)
+	s.T.Cleanup(server.Close)
+	return s.Through(server.URL)
 }
 
 // A search that lost a shard answers 200 with what is left. So do a refresh,
@@ -348,7 +350,7 @@ func TestBadAnswersOfTheSource(t *testing.T) {
 	}
 	inTime := func(method, path string) bool { return method == http.MethodPost && path == "/_search" }
 	onSource := func(end string) func(string, string) bool {
-		return func(_, path string) bool { return strings.Contains(path, s.source) && strings.HasSuffix(path, end) }
+		return func(_, path string) bool { return strings.Contains(path, s.Source) && strings.HasSuffix(path, end) }
 	}
 	for name, c := range map[string]struct {
 		passes func(method, path string) bool
@@ -363,17 +365,17 @@ func TestBadAnswersOfTheSource(t *testing.T) {
 		"a shard is not in the snapshot": {onSource("/_pit"), failed, []string{"open point in time", "not all shards"}},
 		"a shard tells no checkpoint":    {onSource("/_stats/docs"), failed, []string{"checkpoints", "a shard did not answer"}},
 		"an index tells no fields": {onSource("/_field_caps"), func(a map[string]any) {
-			a["failures"] = []any{map[string]any{"indices": []string{s.source + "2026.11.20"}, "failure": map[string]any{"reason": badPerson}}}
+			a["failures"] = []any{map[string]any{"indices": []string{s.Source + "2026.11.20"}, "failure": map[string]any{"reason": badPerson}}}
 		}, []string{"fields", "did not answer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := *s
-			s.t = t
-			s.badAnswers(c.passes, c.change).refused(badRefusal{5, c.words})
+			s.T = t
+			refused(badAnswers(&s, c.passes, c.change), badRefusal{5, c.words})
 		})
 	}
 	// Nothing of all that is left behind: the first clean run does it all.
-	if r := s.run(); r.Created != 1 || r.Lines != 2 {
+	if r := s.Run(); r.Created != 1 || r.Lines != 2 {
 		t.Errorf("the run after it: %+v", r)
 	}
 }
@@ -382,18 +384,18 @@ func TestBadAnswersOfTheSource(t *testing.T) {
 func TestBadAnswersOfTheTarget(t *testing.T) {
 	s := badSite(t)
 	failed := func(a map[string]any) { a["_shards"] = map[string]any{"total": 1, "successful": 0, "failed": 1} }
-	through := func(end string) *site {
-		return s.badAnswers(func(_, path string) bool { return path == "/"+s.target+end }, failed)
+	through := func(end string) *site.Site {
+		return badAnswers(s, func(_, path string) bool { return path == "/"+s.Target+end }, failed)
 	}
-	through("/_search").refused(badRefusal{3, []string{"find documents", "failed on a shard"}})
+	refused(through("/_search"), badRefusal{3, []string{"find documents", "failed on a shard"}})
 	// The target is refreshed after the write, to see whether others wrote too.
 	// Without an answer to that the document is there, and not confirmed.
-	before := s.cursor()
-	s.badMessage(badRefusal{3, []string{"refresh", s.target, "a shard could not be refreshed"}}, []string{"run"}, through("/_refresh").badCall("run"))
-	if after := s.cursor(); after != before {
+	before := s.Cursor()
+	badMessage(s, badRefusal{3, []string{"refresh", s.Target, "a shard could not be refreshed"}}, []string{"run"}, badCall(through("/_refresh"), "run"))
+	if after := s.Cursor(); after != before {
 		t.Errorf("the cursor moved past what is not confirmed\nbefore %s\nafter  %s", before, after)
 	}
-	if r := s.run(); r.Unchanged != 1 || r.Documents != 1 {
+	if r := s.Run(); r.Unchanged != 1 || r.Documents != 1 {
 		t.Errorf("the run after it: %+v", r)
 	}
 }
@@ -431,15 +433,15 @@ func TestBadAnswersToWrites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := badSite(t)
-			cursor := s.cursor()
-			through := s.badAnswers(func(_, path string) bool { return strings.HasSuffix(path, "/_bulk") }, c.change)
-			o := through.badCall("run")
-			s.badMessage(c.want, []string{"run"}, o)
-			if after := s.cursor(); after != cursor {
+			cursor := s.Cursor()
+			through := badAnswers(s, func(_, path string) bool { return strings.HasSuffix(path, "/_bulk") }, c.change)
+			o := badCall(through, "run")
+			badMessage(s, c.want, []string{"run"}, o)
+			if after := s.Cursor(); after != cursor {
 				t.Errorf("the cursor moved past what is not confirmed\nbefore %s\nafter  %s", cursor, after)
 			}
 			// The node did write. The next run finds that, and ends in what is right.
-			if r := s.run(); r.Unchanged != 1 || r.Documents != 1 {
+			if r := s.Run(); r.Unchanged != 1 || r.Documents != 1 {
 				t.Errorf("the run after it: %+v", r)
 			}
 		})
@@ -450,7 +452,7 @@ func TestBadAnswersToWrites(t *testing.T) {
 // the exit code tells.
 func TestBadDocumentIsQuarantined(t *testing.T) {
 	s := badSite(t)
-	node, err := url.Parse(s.node)
+	node, err := url.Parse(s.Node)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -467,20 +469,20 @@ func TestBadDocumentIsQuarantined(t *testing.T) {
 		fmt.Fprintf(w, `{"errors":true,"items":[{"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"failed to parse %s"}}}]}`, badPerson)
 	}))
 	t.Cleanup(server.Close)
-	before := s.cursor()
-	s.badMessage(badRefusal{6, []string{"refused by the target", "kept as stubs", "warnings: quarantined"}}, []string{"run"}, s.through(server.URL).badCall("run"))
-	if s.cursor() == before {
+	before := s.Cursor()
+	badMessage(s, badRefusal{6, []string{"refused by the target", "kept as stubs", "warnings: quarantined"}}, []string{"run"}, badCall(s.Through(server.URL), "run"))
+	if s.Cursor() == before {
 		t.Error("the cursor did not move: the document would be refused for ever")
 	}
-	if docs := s.documents(); len(docs) != 1 || !bytes.Contains(docs[0].Source, []byte(badID)) || !bytes.Contains(docs[0].Source, []byte("quarantined")) {
-		t.Errorf("the stub cannot be found: %s", sources(docs))
+	if docs := s.Documents(); len(docs) != 1 || !bytes.Contains(docs[0].Source, []byte(badID)) || !bytes.Contains(docs[0].Source, []byte("quarantined")) {
+		t.Errorf("the stub cannot be found: %s", site.Sources(docs))
 	}
 	// With the next line it is tried again.
-	s.badLine("2026.11.20", "postfix/qmgr", badID+": removed")
-	if r := s.run(); r.Updated != 1 || r.Quarantined != 0 {
+	badLine(s, "2026.11.20", "postfix/qmgr", badID+": removed")
+	if r := s.Run(); r.Updated != 1 || r.Quarantined != 0 {
 		t.Errorf("the run after it: %+v", r)
 	}
-	if docs := s.documents(); len(docs) != 1 || bytes.Contains(docs[0].Source, []byte("quarantined")) || !bytes.Contains(docs[0].Source, []byte(`"lines":3`)) {
-		t.Errorf("not healed: %s", sources(docs))
+	if docs := s.Documents(); len(docs) != 1 || bytes.Contains(docs[0].Source, []byte("quarantined")) || !bytes.Contains(docs[0].Source, []byte(`"lines":3`)) {
+		t.Errorf("not healed: %s", site.Sources(docs))
 	}
 }

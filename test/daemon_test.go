@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // drainLimit is how long a daemon may take to end after SIGTERM.
@@ -17,7 +19,7 @@ const drainLimit = 10 * time.Second
 
 // daemon is one at work.
 type daemon struct {
-	t      *testing.T
+	t      testing.TB
 	c      *exec.Cmd
 	stdout output
 	stderr output
@@ -43,16 +45,16 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-func (s *site) startDaemon() *daemon {
-	s.t.Helper()
-	d := &daemon{t: s.t, ended: make(chan struct{})}
-	d.c, _, _ = s.command("daemon", "--json", "--schedule", "@every 2s")
+func startDaemon(s *site.Site) *daemon {
+	s.T.Helper()
+	d := &daemon{t: s.T, ended: make(chan struct{})}
+	d.c, _, _ = s.Command("daemon", "--json", "--schedule", "@every 2s")
 	d.c.Stdout, d.c.Stderr = &d.stdout, &d.stderr
 	if err := d.c.Start(); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	go func() { d.err = d.c.Wait(); close(d.ended) }()
-	s.t.Cleanup(func() { _ = d.c.Process.Kill(); <-d.ended })
+	s.T.Cleanup(func() { _ = d.c.Process.Kill(); <-d.ended })
 	return d
 }
 
@@ -94,7 +96,7 @@ func (d *daemon) drained() {
 	if took := time.Since(begin); took > drainLimit {
 		d.t.Errorf("the daemon took %v to end, want at most %v", took, drainLimit)
 	}
-	if code := exitCodeOf(d.t, d.err); code != 0 {
+	if code := site.ExitCodeOf(d.t, d.err); code != 0 {
 		d.t.Errorf("the daemon exits %d\n%s", code, &d.stderr)
 	}
 }
@@ -102,10 +104,10 @@ func (d *daemon) drained() {
 // A daemon that merges what arrives, and backfills of the same days beside it,
 // end in the bytes of one run over everything.
 func TestDaemonAndBackfillBesideIt(t *testing.T) {
-	s := newSite(t)
+	s := site.New(t)
 	log := generate(t, loggen.Config{Seed: 51, Messages: 500, Span: 40 * time.Hour, ReuseIDs: 0.1})
-	docs := s.shipped(loggen.LayoutPlain, log.lines...)
-	part := func(n int) (some []raw) {
+	docs := s.Shipped(loggen.LayoutPlain, log.lines...)
+	part := func(n int) (some []site.Raw) {
 		for i, d := range docs {
 			if (i*7919+i/3)%4 == n {
 				some = append(some, d)
@@ -113,11 +115,11 @@ func TestDaemonAndBackfillBesideIt(t *testing.T) {
 		}
 		return some
 	}
-	s.index(part(0))
-	d := s.startDaemon()
+	s.Index(part(0))
+	d := startDaemon(s)
 	for n := 1; n < 4; n++ {
-		s.index(part(n))
-		s.backfill("2026-03-02", "2026-03-10")
+		s.Index(part(n))
+		s.Backfill("2026-03-02", "2026-03-10")
 	}
 	d.settle()
 	d.terminate()
@@ -125,11 +127,11 @@ func TestDaemonAndBackfillBesideIt(t *testing.T) {
 	if strings.Contains(d.stderr.String(), "failed") {
 		t.Errorf("a pass failed:\n%s", &d.stderr)
 	}
-	clean := s.beside("clean")
-	clean.run()
-	same(t, "daemon with backfill, and one run", identified(s.documents()), identified(clean.documents()))
-	same(t, "daemon and merge", sources(s.documents()), merged(t, log.file, "--year", "2026"))
-	if r := s.run(); r.Lines != 0 {
+	clean := s.Beside("clean")
+	clean.Run()
+	site.Same(t, "daemon with backfill, and one run", site.Identified(s.Documents()), site.Identified(clean.Documents()))
+	site.Same(t, "daemon and merge", site.Sources(s.Documents()), site.Merged(t, log.file, "--year", "2026"))
+	if r := s.Run(); r.Lines != 0 {
 		t.Errorf("a run after the daemon still finds %d lines", r.Lines)
 	}
 }
@@ -141,9 +143,9 @@ func TestDaemonDrains(t *testing.T) {
 	for name, hold := range map[string]bool{"the slice is finished": false, "the node does not answer": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
+			s := site.New(t)
 			log := generate(t, loggen.Config{Seed: 52, Messages: 150, Span: 2 * time.Hour})
-			s.index(s.shipped(loggen.LayoutSyslog, log.lines...))
+			s.Index(s.Shipped(loggen.LayoutSyslog, log.lines...))
 			p := newProxy(t, s)
 			reached, let := make(chan struct{}), make(chan struct{})
 			reach, release := sync.OnceFunc(func() { close(reached) }), sync.OnceFunc(func() { close(let) })
@@ -152,7 +154,7 @@ func TestDaemonDrains(t *testing.T) {
 				reach()
 				<-let
 			}
-			d := s.through(p.url).startDaemon()
+			d := startDaemon(s.Through(p.url))
 			select {
 			case <-reached:
 			case <-d.ended:
@@ -165,12 +167,12 @@ func TestDaemonDrains(t *testing.T) {
 			d.drained()
 			release()
 			if !hold {
-				if r := s.run(); r.Created+r.Updated != 0 {
+				if r := s.Run(); r.Created+r.Updated != 0 {
 					t.Errorf("the slice under way was not finished: %+v", r)
 				}
 			}
-			s.run()
-			same(t, "drained daemon with a run, and merge", sources(s.documents()), merged(t, log.file, "--year", "2026"))
+			s.Run()
+			site.Same(t, "drained daemon with a run, and merge", site.Sources(s.Documents()), site.Merged(t, log.file, "--year", "2026"))
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/postweave/postweave/test/hostile"
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // A log with its lines twice, beside two more servers with the same queue ids, the
@@ -24,7 +26,7 @@ func TestHostileLogIsWhatMergeMakesOfIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edge, err := hostile.ReadFile(corpusFile("edge/mail.log"), march.Year(), time.UTC)
+	edge, err := hostile.ReadFile(site.CorpusFile("edge/mail.log"), march.Year(), time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,29 +38,29 @@ func TestHostileLogIsWhatMergeMakesOfIt(t *testing.T) {
 	}
 	log := slices.Concat(base.Doubled(1).Foreign(2), base.Later(base.Days()), base.Elsewhere("-elsewhere-1"), base.Elsewhere("-elsewhere-2").Doubled(3)).Shuffled(4)
 
-	s := newSite(t)
-	docs := s.shipped(loggen.LayoutSyslog, log...)
+	s := site.New(t)
+	docs := s.Shipped(loggen.LayoutSyslog, log...)
 	for part := range slices.Chunk(docs, len(docs)/3+1) {
-		s.index(part)
-		s.run()
+		s.Index(part)
+		s.Run()
 	}
-	s.backfill("2026-03-01", "2026-05-31") // the first run leaves out what is older than its horizon
+	s.Backfill("2026-03-01", "2026-05-31") // the first run leaves out what is older than its horizon
 	file := filepath.Join(t.TempDir(), "mail.log")
 	if err := os.WriteFile(file, []byte(log.Text()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := sources(s.documents())
-	same(t, "run and merge", got, merged(t, file, "--window", "9000h"))
+	got := site.Sources(s.Documents())
+	site.Same(t, "run and merge", got, site.Merged(t, file, "--window", "9000h"))
 
 	if err := os.WriteFile(file, []byte(base.Text()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	have := map[string]bool{}
 	for _, d := range got {
-		have[promised(d)] = true
+		have[site.Promised(d)] = true
 	}
-	for _, d := range merged(t, file, "--window", "9000h") {
-		if !have[promised(d)] {
+	for _, d := range site.Merged(t, file, "--window", "9000h") {
+		if !have[site.Promised(d)] {
 			t.Fatalf("the log alone makes another document: %.2000s", d)
 		}
 	}
@@ -70,28 +72,28 @@ func TestLateLinesMoveBoundaries(t *testing.T) {
 	const id = "3A9C96093D"
 	day := time.Date(2026, 3, 20, 1, 0, 0, 0, time.UTC)
 	at := func(after time.Duration, daemon, text string) loggen.Line {
-		return textLines("mx1", day.Add(after), daemon, id+": "+text)[0]
+		return site.TextLines("mx1", day.Add(after), daemon, id+": "+text)[0]
 	}
 	const delivered = "to=<r2@b.example>, relay=none, delay=86405, delays=1/0/0/1, dsn=2.0.0, status=sent (ok)"
-	s := newSite(t)
+	s := site.New(t)
 	for i, run := range []struct {
 		lines     []loggen.Line
 		documents int
 	}{
-		{mail("mx1", id, day), 1},
+		{site.Mail("mx1", id, day), 1},
 		{[]loggen.Line{at(28*time.Hour, "qmgr", "removed")}, 2},                      // the second's last line: a day later
 		{[]loggen.Line{at(28*time.Hour, "smtp", delivered)}, 2},                      // it came on the first day: another _id
 		{[]loggen.Line{at(4*time.Hour, "smtpd", "client=b.example[192.0.2.2]")}, 2},  // its first line
 		{[]loggen.Line{at(-3*time.Hour, "smtpd", "client=c.example[192.0.2.3]")}, 3}, // one before both, on the day before
 	} {
-		s.index(s.shipped(loggen.LayoutPlain, run.lines...))
-		s.run()
-		docs := s.documents()
+		s.Index(s.Shipped(loggen.LayoutPlain, run.lines...))
+		s.Run()
+		docs := s.Documents()
 		if len(docs) != run.documents {
 			t.Errorf("after run %d there are %d documents, want %d", i+1, len(docs), run.documents)
 		}
 	}
-	clean := s.beside("clean")
-	clean.backfill("2026-03-18", "2026-03-22")
-	same(t, "late lines and one backfill", identified(s.documents()), identified(clean.documents()))
+	clean := s.Beside("clean")
+	clean.Backfill("2026-03-18", "2026-03-22")
+	site.Same(t, "late lines and one backfill", site.Identified(s.Documents()), site.Identified(clean.Documents()))
 }

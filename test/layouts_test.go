@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // fieldLayout is a way in which shippers and pipelines name a line's parts.
@@ -121,14 +123,14 @@ var fieldLayouts = map[string]fieldLayout{
 
 // documents are the lines in the layout, for an index of the given name. Shapes of
 // host that cannot be in one index are put into two.
-func (f *fieldLayout) documents(s *site, index string, lines []loggen.Line) []raw {
-	s.t.Helper()
+func (f *fieldLayout) documents(s *site.Site, index string, lines []loggen.Line) []site.Raw {
+	s.T.Helper()
 	ship := loggen.NewShipper(loggen.LayoutPlain, 1)
-	docs := make([]raw, len(lines))
+	docs := make([]site.Raw, len(lines))
 	for i, l := range lines {
 		var d doc
 		if err := json.Unmarshal(ship.AppendDocument(nil, l), &d); err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		maps.DeleteFunc(d, func(name string, _ any) bool { return !strings.HasPrefix(name, "postfix_") })
 		d = f.document(i, l, d)
@@ -137,11 +139,11 @@ func (f *fieldLayout) documents(s *site, index string, lines []loggen.Line) []ra
 		}
 		b, err := json.Marshal(d)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
-		docs[i] = raw{index, b}
+		docs[i] = site.Raw{Index: index, Source: b}
 		if _, text := d["host"].(string); text {
-			docs[i].index += "-text"
+			docs[i].Index += "-text"
 		}
 	}
 	if f.mapped != nil {
@@ -149,7 +151,7 @@ func (f *fieldLayout) documents(s *site, index string, lines []loggen.Line) []ra
 		for _, name := range f.mapped {
 			properties[name] = map[string]any{"type": "keyword"}
 		}
-		s.es(http.MethodPut, "/"+index, map[string]any{"mappings": map[string]any{"properties": properties}}, nil)
+		s.ES(http.MethodPut, "/"+index, map[string]any{"mappings": map[string]any{"properties": properties}}, nil)
 	}
 	return docs
 }
@@ -158,7 +160,7 @@ func (f *fieldLayout) documents(s *site, index string, lines []loggen.Line) []ra
 // of the text without process ids.
 func edgeLines(t *testing.T) (lines []loggen.Line, want, withoutPID []string) {
 	t.Helper()
-	text, err := os.ReadFile(corpusFile("edge/mail.log"))
+	text, err := os.ReadFile(site.CorpusFile("edge/mail.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +176,7 @@ func edgeLines(t *testing.T) (lines []loggen.Line, want, withoutPID []string) {
 		t.Fatal(err)
 	}
 	args := []string{"--year", "2026", "--window", "9000h"}
-	return lines, merged(t, corpusFile("edge/mail.log"), args...), merged(t, file, args...)
+	return lines, site.Merged(t, site.CorpusFile("edge/mail.log"), args...), site.Merged(t, file, args...)
 }
 
 // However the fields are named, the documents are those that merge makes of the
@@ -187,8 +189,8 @@ func TestFieldLayouts(t *testing.T) {
 			if layout.noPID {
 				want = withoutPID
 			}
-			s := newSite(t)
-			s.index(layout.documents(s, s.source+"2026.03.10", lines))
+			s := site.New(t)
+			s.Index(layout.documents(s, s.Source+"2026.03.10", lines))
 			profiles := []string{"auto"}
 			if layout.profile != "" {
 				profiles = append(profiles, layout.profile)
@@ -202,10 +204,10 @@ func TestFieldLayouts(t *testing.T) {
 			for i, profile := range profiles {
 				to := s
 				if i > 0 {
-					to = s.beside("named")
+					to = s.Beside("named")
 				}
-				to.report(to.must("run", "--json", "--fields", profile))
-				same(t, fmt.Sprintf("run by %s, and merge", profile), sources(to.documents()), want)
+				to.Report(to.Must("run", "--json", "--fields", profile))
+				site.Same(t, fmt.Sprintf("run by %s, and merge", profile), site.Sources(to.Documents()), want)
 			}
 		})
 	}
@@ -215,14 +217,14 @@ func TestFieldLayouts(t *testing.T) {
 // them and come together.
 func TestFieldLayoutsInOneSource(t *testing.T) {
 	lines, want, _ := edgeLines(t)
-	s := newSite(t)
+	s := site.New(t)
 	var used []string
 	for _, name := range slices.Sorted(maps.Keys(fieldLayouts)) {
 		if l := fieldLayouts[name]; l.file == "" && !l.noPID {
 			used = append(used, name)
 		}
 	}
-	var docs []raw
+	var docs []site.Raw
 	for day, name := range used {
 		layout := fieldLayouts[name]
 		var some []loggen.Line
@@ -231,9 +233,9 @@ func TestFieldLayoutsInOneSource(t *testing.T) {
 				some = append(some, l)
 			}
 		}
-		docs = append(docs, layout.documents(s, fmt.Sprintf("%s2026.03.%02d", s.source, day+1), some)...)
+		docs = append(docs, layout.documents(s, fmt.Sprintf("%s2026.03.%02d", s.Source, day+1), some)...)
 	}
-	s.index(docs)
-	s.run()
-	same(t, "run and merge", sources(s.documents()), want)
+	s.Index(docs)
+	s.Run()
+	site.Same(t, "run and merge", site.Sources(s.Documents()), want)
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // journeyLog is two servers of ours, mx1 and mx2, with short queue ids.
@@ -121,22 +123,22 @@ type tracedStep struct {
 
 // followed calls trace --follow-links, and lists the journeys and what was found
 // without following.
-func (s *site) followed(args ...string) (journeys [][]string, found []string, steps []tracedStep) {
-	s.t.Helper()
-	out := s.must(append([]string{"trace", "--follow-links", "--json"}, args...)...)
-	for line := range strings.Lines(out.stdout) {
+func followed(s *site.Site, args ...string) (journeys [][]string, found []string, steps []tracedStep) {
+	s.T.Helper()
+	out := s.Must(append([]string{"trace", "--follow-links", "--json"}, args...)...)
+	for line := range strings.Lines(out.Stdout) {
 		var x tracedStep
 		if err := json.Unmarshal([]byte(line), &x); err != nil {
-			s.t.Fatalf("%v in %.300s", err, line)
+			s.T.Fatalf("%v in %.300s", err, line)
 		}
-		d := decoded(s.t, []string{string(x.Document)})[0]
+		d := decoded(s.T, []string{string(x.Document)})[0]
 		name := d.Host.Name + "/" + d.QueueID
 		if x.Found {
 			found = append(found, name)
 		}
 		name = strings.Repeat(" ", x.Depth) + name
 		if (x.Of == nil) != (x.Depth == 0) {
-			s.t.Errorf("%.300s", line)
+			s.T.Errorf("%.300s", line)
 		}
 		if x.Of != nil {
 			name += " " + x.Relation + " of " + x.Of.Host + "/" + x.Of.QueueID
@@ -150,15 +152,15 @@ func (s *site) followed(args ...string) (journeys [][]string, found []string, st
 	return journeys, found, steps
 }
 
-func journeySite(t *testing.T) *site {
+func journeySite(t *testing.T) *site.Site {
 	t.Helper()
-	s := newSite(t)
+	s := site.New(t)
 	var lines []loggen.Line
 	if err := loggen.Read(strings.NewReader(strings.TrimSpace(journeyLog)), 2026, time.UTC, func(l loggen.Line) error { lines = append(lines, l); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	s.index(s.shipped(loggen.LayoutSyslog, lines...))
-	s.run()
+	s.Index(s.Shipped(loggen.LayoutSyslog, lines...))
+	s.Run()
 	return s
 }
 
@@ -172,21 +174,21 @@ func TestTraceFollowsLinks(t *testing.T) {
 		"1A000005": requeueJourney, "1A000006": requeueJourney, "1A000007": requeueJourney, "2B000008": requeueJourney,
 		"1A000009": {"mx1/1A000009"}, "1A00000B": {"mx1/1A00000B"},
 	} {
-		journeys, found, _ := s.followed("--queue-id", id)
+		journeys, found, _ := followed(s, "--queue-id", id)
 		if len(journeys) != 1 || !slices.Equal(journeys[0], want) || len(found) != 1 || !strings.HasSuffix(found[0], "/"+id) {
 			t.Errorf("%s: %q, found %q", id, journeys, found)
 		}
 	}
 	// The id that was used twice: the later mail is on the journey, the earlier one is not.
-	journeys, found, _ := s.followed("--queue-id", "2B000001")
+	journeys, found, _ := followed(s, "--queue-id", "2B000001")
 	if len(journeys) != 2 || !slices.Equal(journeys[0], firstJourney) || !slices.Equal(journeys[1], []string{"mx2/2B000001"}) || len(found) != 2 {
 		t.Errorf("%q, found %q", journeys, found)
 	}
-	if journeys, _, _ = s.followed("--queue-id", "2B000001", "--until", "2026-11-21"); len(journeys) != 1 || len(journeys[0]) != 1 {
+	if journeys, _, _ = followed(s, "--queue-id", "2B000001", "--until", "2026-11-21"); len(journeys) != 1 || len(journeys[0]) != 1 {
 		t.Errorf("the earlier mail alone: %q", journeys)
 	}
 	// What is found twice over is told once; journeys come in the order of the newest found.
-	journeys, found, steps := s.followed("--from", "@example.com", "--since", "2026-11-22")
+	journeys, found, steps := followed(s, "--from", "@example.com", "--since", "2026-11-22")
 	if len(journeys) != 4 || !slices.Equal(journeys[0], requeueJourney) || !slices.Equal(journeys[1], forwardJourney) || !slices.Equal(journeys[3], firstJourney) {
 		t.Errorf("%q", journeys)
 	}
@@ -194,10 +196,10 @@ func TestTraceFollowsLinks(t *testing.T) {
 		t.Errorf("found %q, told %d", found, len(steps))
 	}
 	// The document is the very one that trace prints without following.
-	plain := s.must("trace", "--json", "--queue-id", "1A000001")
-	_, _, steps = s.followed("--queue-id", "1A000001")
-	if string(steps[0].Document) != strings.TrimSpace(plain.stdout) {
-		t.Errorf("%.300s\n%.300s", steps[0].Document, plain.stdout)
+	plain := s.Must("trace", "--json", "--queue-id", "1A000001")
+	_, _, steps = followed(s, "--queue-id", "1A000001")
+	if string(steps[0].Document) != strings.TrimSpace(plain.Stdout) {
+		t.Errorf("%.300s\n%.300s", steps[0].Document, plain.Stdout)
 	}
 }
 
@@ -210,13 +212,13 @@ func TestTraceShowsJourneysAsATable(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(readme), "<!-- example: journey -->\n```\n")
 	want, _, _ := strings.Cut(rest, "```\n")
-	if got := s.must("trace", "--follow-links", "--queue-id", "1A000003"); got.stdout != want || got.stderr != "" {
-		t.Errorf("got\n%s%s\nwant\n%s", got.stdout, got.stderr, want)
+	if got := s.Must("trace", "--follow-links", "--queue-id", "1A000003"); got.Stdout != want || got.Stderr != "" {
+		t.Errorf("got\n%s%s\nwant\n%s", got.Stdout, got.Stderr, want)
 	}
-	if got := s.must("trace", "--follow-links", "--queue-id", "1A00000A"); got.stdout != "" || !strings.Contains(got.stderr, "no message fits") {
+	if got := s.Must("trace", "--follow-links", "--queue-id", "1A00000A"); got.Stdout != "" || !strings.Contains(got.Stderr, "no message fits") {
 		t.Errorf("%+v", got)
 	}
-	if got := s.must("trace", "--follow-links", "--from", "s@example.com", "--limit", "1"); !strings.Contains(got.stderr, "there are more than") {
+	if got := s.Must("trace", "--follow-links", "--from", "s@example.com", "--limit", "1"); !strings.Contains(got.Stderr, "there are more than") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -224,29 +226,29 @@ func TestTraceShowsJourneysAsATable(t *testing.T) {
 // An id that two servers of ours gave out at once, for what looks like one mail,
 // is followed to neither, and that is said.
 func TestTraceDoesNotGuess(t *testing.T) {
-	s := newSite(t)
+	s := site.New(t)
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	lines := textLines("mx1", at,
+	lines := site.TextLines("mx1", at,
 		"smtpd", "1A000001: client=c.example[203.0.113.9]",
 		"cleanup", "1A000001: message-id=<one@example.com>",
 		"qmgr", "1A000001: from=<s@example.com>, size=500, nrcpt=1 (queue active)",
 		"smtp", "1A000001: to=<r@example.org>, relay=lb.example.org[198.51.100.2]:25, delay=3, delays=0/0/1/2, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 2B000001)",
 		"qmgr", "1A000001: removed")
 	for _, host := range []string{"mx2", "mx3"} {
-		lines = append(lines, textLines(host, at.Add(time.Second),
+		lines = append(lines, site.TextLines(host, at.Add(time.Second),
 			"smtpd", "2B000001: client=mx1.example.com[192.0.2.1]",
 			"cleanup", "2B000001: message-id=<one@example.com>",
 			"qmgr", "2B000001: from=<s@example.com>, size=500, nrcpt=1 (queue active)",
 			"local", "2B000001: to=<r@example.org>, relay=local, delay=3, delays=0/0/0/3, dsn=2.0.0, status=sent (delivered to mailbox)",
 			"qmgr", "2B000001: removed")...)
 	}
-	s.index(s.shipped(loggen.LayoutPlain, lines...))
-	s.run()
-	got := s.must("trace", "--follow-links", "--queue-id", "1A000001")
-	if strings.Contains(got.stdout, "2B000001") || !strings.Contains(got.stderr, "fit more than one message alike: 1 queue id") {
-		t.Errorf("%s%s", got.stdout, got.stderr)
+	s.Index(s.Shipped(loggen.LayoutPlain, lines...))
+	s.Run()
+	got := s.Must("trace", "--follow-links", "--queue-id", "1A000001")
+	if strings.Contains(got.Stdout, "2B000001") || !strings.Contains(got.Stderr, "fit more than one message alike: 1 queue id") {
+		t.Errorf("%s%s", got.Stdout, got.Stderr)
 	}
-	journeys, _, _ := s.followed("--queue-id", "2B000001")
+	journeys, _, _ := followed(s, "--queue-id", "2B000001")
 	if len(journeys) != 2 || len(journeys[0])+len(journeys[1]) != 2 {
 		t.Errorf("%q", journeys)
 	}
@@ -256,21 +258,21 @@ func TestTraceDoesNotGuess(t *testing.T) {
 // that its lines state: an id that "queued as" names and that begins other lines is one of ours
 // there, for none is used twice.
 func TestTraceFollowsAllLinksOfTheLab(t *testing.T) {
-	s := newSite(t)
-	var docs []raw
-	for _, source := range readLines(t, lab+"/logstash-plain.ndjson.gz") {
-		docs = append(docs, raw{s.daily(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)), source})
+	s := site.New(t)
+	var docs []site.Raw
+	for _, source := range site.ReadLines(t, lab+"/logstash-plain.ndjson.gz") {
+		docs = append(docs, site.Raw{Index: s.Daily(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)), Source: source})
 	}
-	s.index(docs)
-	s.run()
-	journeys, found, steps := s.followed("--limit", "10000")
+	s.Index(docs)
+	s.Run()
+	journeys, found, steps := followed(s, "--limit", "10000")
 	got := map[string]int{}
 	for _, x := range steps {
 		if x.Of != nil {
 			got[x.Relation]++
 		}
 	}
-	all := decoded(t, sources(s.documents()))
+	all := decoded(t, site.Sources(s.Documents()))
 	if len(found) != len(all) || len(steps) != len(all) {
 		t.Errorf("found %d and told %d of %d documents", len(found), len(steps), len(all))
 	}
@@ -284,7 +286,7 @@ func TestTraceFollowsAllLinksOfTheLab(t *testing.T) {
 		}
 		last := strings.Fields(j[len(j)-1])[0]
 		host, id, _ := strings.Cut(last, "/")
-		again, _, _ := s.followed("--queue-id", id)
+		again, _, _ := followed(s, "--queue-id", id)
 		if len(again) != 1 || !slices.Equal(again[0], j) {
 			t.Errorf("from %s %s: %q, want %q", host, id, again, j)
 		}

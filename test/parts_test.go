@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // longLog is a mail that was tried again and again: its log does not fit its
@@ -36,13 +38,13 @@ func longLog(id string, tries int) []string {
 func TestLongLogLiesInParts(t *testing.T) {
 	for name, id := range map[string]string{"short id": "3A9C96093D", "long id": "4jXBLW1S2Pz1SGX8"} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
+			s := site.New(t)
 			lines := longLog(id, 24_000)
 			for _, cut := range [][2]int{{0, 9_000}, {9_000, 15_000}, {15_000, len(lines)}} {
-				s.rawLines(lines[cut[0]:cut[1]])
-				s.run()
+				rawLines(s, lines[cut[0]:cut[1]])
+				s.Run()
 			}
-			docs := s.documents()
+			docs := s.Documents()
 			if len(docs) != 1 {
 				t.Fatalf("%d documents", len(docs))
 			}
@@ -50,7 +52,7 @@ func TestLongLogLiesInParts(t *testing.T) {
 			if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			same(t, "run and merge", sources(docs), merged(t, file))
+			site.Same(t, "run and merge", site.Sources(docs), site.Merged(t, file))
 			var d struct {
 				Lines    int
 				LogParts int `json:"log_parts"`
@@ -67,7 +69,7 @@ func TestLongLogLiesInParts(t *testing.T) {
 			for _, l := range d.Log {
 				all[string(l)] = true
 			}
-			parts := s.search(s.target + "-log")
+			parts := s.Search(s.Target + "-log")
 			for _, p := range parts {
 				var part struct {
 					Document string
@@ -87,22 +89,22 @@ func TestLongLogLiesInParts(t *testing.T) {
 				t.Errorf("%d of %d lines in the document and %d parts", len(all), len(lines), len(parts))
 			}
 			before := revisions(append(docs, parts...))
-			s.must("run", "--json", "--reset-cursor")
-			sameBytes(t, "revisions after all lines were read again", revisions(append(s.documents(), s.search(s.target+"-log")...)), before)
+			s.Must("run", "--json", "--reset-cursor")
+			site.SameBytes(t, "revisions after all lines were read again", revisions(append(s.Documents(), s.Search(s.Target+"-log")...)), before)
 		})
 	}
 }
 
 // rawLines indexes lines as Logstash does.
-func (s *site) rawLines(lines []string) {
-	s.t.Helper()
+func rawLines(s *site.Site, lines []string) {
+	s.T.Helper()
 	read := make([]loggen.Line, len(lines))
 	for i, raw := range lines {
 		l, err := loggen.ReadLine(raw, 2026, time.UTC)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		read[i] = l
 	}
-	s.index(s.shipped(loggen.LayoutSyslog, read...))
+	s.Index(s.Shipped(loggen.LayoutSyslog, read...))
 }

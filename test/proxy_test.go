@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // proxy stands between the command and the node, and counts.
@@ -33,9 +35,9 @@ type timeRange struct{ from, to time.Time }
 
 func (r timeRange) overlaps(o timeRange) bool { return r.from.Before(o.to) && o.from.Before(r.to) }
 
-func newProxy(t *testing.T, s *site) *proxy {
+func newProxy(t *testing.T, s *site.Site) *proxy {
 	t.Helper()
-	node, err := url.Parse(s.node)
+	node, err := url.Parse(s.Node)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func newProxy(t *testing.T, s *site) *proxy {
 			r.SetURL(node)
 			r.Out.Header.Del("Accept-Encoding") // answers are looked at
 		},
-		ModifyResponse: func(r *http.Response) error { return p.answered(r, s.state) },
+		ModifyResponse: func(r *http.Response) error { return p.answered(r, s.State) },
 		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/postweave/postweave/test/loggen"
 	"github.com/postweave/postweave/test/score"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 const lab = "lab-postfix-3.7"
@@ -19,7 +21,7 @@ const lab = "lab-postfix-3.7"
 // scored fails the test where the scorer finds anything wrong.
 func scored(t *testing.T, what string, docs []string) {
 	t.Helper()
-	result, err := score.Documents(corpusFile(lab), strings.NewReader(strings.Join(docs, "\n")))
+	result, err := score.Documents(site.CorpusFile(lab), strings.NewReader(strings.Join(docs, "\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,32 +40,32 @@ func scored(t *testing.T, what string, docs []string) {
 // lines: in random order, a fifth of them twice, strewn over three daily indices and five runs. All
 // three ways end in the same bytes.
 func TestScoreIsCleanWhateverTheOrder(t *testing.T) {
-	want := merged(t, corpusFile(lab+"/mail.log.gz"), "--year", "2026")
+	want := site.Merged(t, site.CorpusFile(lab+"/mail.log.gz"), "--year", "2026")
 	scored(t, "merge", want)
 	ids := map[string][]string{}
 	for layout := range layouts {
 		t.Run(layout, func(t *testing.T) {
-			s := newSite(t)
-			for i, part := range s.arrivals(uint64(len(layout)), readLines(t, lab+"/logstash-"+layout+".ndjson.gz"), 5) {
-				s.index(part)
-				if r := s.run(); r.Lines == 0 || r.Created == 0 || i > 0 && r.Updated == 0 {
+			s := site.New(t)
+			for i, part := range arrivals(s, uint64(len(layout)), site.ReadLines(t, lab+"/logstash-"+layout+".ndjson.gz"), 5) {
+				s.Index(part)
+				if r := s.Run(); r.Lines == 0 || r.Created == 0 || i > 0 && r.Updated == 0 {
 					t.Errorf("run %d did nothing: %+v", i+1, r)
 				}
 			}
-			docs := s.documents()
-			scored(t, "run", sources(docs))
-			same(t, "run and merge", sources(docs), want)
-			ids[layout] = identified(docs)
+			docs := s.Documents()
+			scored(t, "run", site.Sources(docs))
+			site.Same(t, "run and merge", site.Sources(docs), want)
+			ids[layout] = site.Identified(docs)
 		})
 	}
-	same(t, "the two layouts, ids and all", ids["plain"], ids["syslog"])
+	site.Same(t, "the two layouts, ids and all", ids["plain"], ids["syslog"])
 }
 
 // What has been merged is not written again: a run at once after another one
 // leaves every document's revision as it is, and lines that come later move those of their own
 // messages alone.
 func TestRunWritesOnlyWhatChanged(t *testing.T) {
-	s := newSite(t)
+	s := site.New(t)
 	log := generate(t, loggen.Config{Seed: 21, Messages: 300, Span: 6 * time.Hour, ShortIDs: true})
 	last := map[string]int{} // a message's last line
 	for i, l := range log.lines {
@@ -72,8 +74,8 @@ func TestRunWritesOnlyWhatChanged(t *testing.T) {
 		}
 	}
 	late := slices.Sorted(maps.Keys(last))[:5]
-	docs := s.shipped(loggen.LayoutSyslog, log.lines...)
-	var first, second []raw
+	docs := s.Shipped(loggen.LayoutSyslog, log.lines...)
+	var first, second []site.Raw
 	for i, d := range docs {
 		if slices.ContainsFunc(late, func(k string) bool { return last[k] == i }) {
 			second = append(second, d)
@@ -82,36 +84,36 @@ func TestRunWritesOnlyWhatChanged(t *testing.T) {
 		}
 	}
 
-	s.index(first)
-	if r := s.run(); r.Created == 0 || r.Created != r.Documents {
+	s.Index(first)
+	if r := s.Run(); r.Created == 0 || r.Created != r.Documents {
 		t.Fatalf("first run: %+v", r)
 	}
-	before := s.documents()
-	if r := s.run(); r.Lines+r.Documents+r.Created+r.Updated+r.Unchanged+r.Deleted != 0 {
+	before := s.Documents()
+	if r := s.Run(); r.Lines+r.Documents+r.Created+r.Updated+r.Unchanged+r.Deleted != 0 {
 		t.Errorf("second run at once: %+v", r)
 	}
-	sameBytes(t, "revisions after a second run at once", revisions(s.documents()), revisions(before))
+	site.SameBytes(t, "revisions after a second run at once", revisions(s.Documents()), revisions(before))
 
-	s.index(second)
-	if r := s.run(); r.Updated != len(late) || r.Created+r.Deleted != 0 || r.Lines != len(late) {
+	s.Index(second)
+	if r := s.Run(); r.Updated != len(late) || r.Created+r.Deleted != 0 || r.Lines != len(late) {
 		t.Errorf("run after %d late lines of %d messages: %+v", len(second), len(late), r)
 	}
-	checkMoved(t, before, s.documents(), late)
+	checkMoved(t, before, s.Documents(), late)
 
 	// The same lines once more are nothing new.
-	before = s.documents()
-	s.index(second)
-	if r := s.run(); r.Unchanged != len(late) || r.Created+r.Updated+r.Deleted != 0 {
+	before = s.Documents()
+	s.Index(second)
+	if r := s.Run(); r.Unchanged != len(late) || r.Created+r.Updated+r.Deleted != 0 {
 		t.Errorf("run after lines that were there already: %+v", r)
 	}
-	sameBytes(t, "revisions after lines that were there already", revisions(s.documents()), revisions(before))
-	same(t, "run and merge", sources(before), merged(t, log.file, "--year", "2026"))
+	site.SameBytes(t, "revisions after lines that were there already", revisions(s.Documents()), revisions(before))
+	site.Same(t, "run and merge", site.Sources(before), site.Merged(t, log.file, "--year", "2026"))
 }
 
 // checkMoved wants just the documents of these keys to have another revision.
-func checkMoved(t *testing.T, before, after []stored, keys []string) {
+func checkMoved(t *testing.T, before, after []site.Stored, keys []string) {
 	t.Helper()
-	was := map[string]stored{}
+	was := map[string]site.Stored{}
 	for _, d := range before {
 		was[d.ID] = d
 	}
@@ -129,7 +131,7 @@ func checkMoved(t *testing.T, before, after []stored, keys []string) {
 	}
 }
 
-func sourcesInOrder(docs []stored) []string {
+func sourcesInOrder(docs []site.Stored) []string {
 	out := make([]string, len(docs))
 	for i, d := range docs {
 		out[i] = string(d.Source)
@@ -138,8 +140,8 @@ func sourcesInOrder(docs []stored) []string {
 }
 
 // revisions are ids with their revisions and bytes.
-func revisions(docs []stored) []string {
-	out := identified(docs)
+func revisions(docs []site.Stored) []string {
+	out := site.Identified(docs)
 	for _, d := range docs {
 		out = append(out, d.ID+" "+time.Duration(d.SeqNo).String()+" "+time.Duration(d.Version).String())
 	}
@@ -158,27 +160,27 @@ func TestGeneratedLogIsWhatTheGeneratorKnows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			log := generate(t, cfg)
 			t.Logf("%d lines, %d messages and rejects", len(log.lines), len(log.truths))
-			s := newSite(t)
+			s := site.New(t)
 			// One day has more than one shard, and so a cursor of many places.
-			s.es(http.MethodPut, "/"+s.daily(start), map[string]any{"settings": map[string]any{"number_of_shards": 3}}, nil)
+			s.ES(http.MethodPut, "/"+s.Daily(start), map[string]any{"settings": map[string]any{"number_of_shards": 3}}, nil)
 			// In three arrivals, each with lines of all days.
-			docs := s.shipped(loggen.LayoutPlain, log.lines...)
+			docs := s.Shipped(loggen.LayoutPlain, log.lines...)
 			for part := range 3 {
-				var some []raw
+				var some []site.Raw
 				for i, d := range docs {
 					if (i*7919+i/5)%3 == part {
 						some = append(some, d)
 					}
 				}
-				s.index(some)
-				s.run()
+				s.Index(some)
+				s.Run()
 			}
-			if r := s.run(); r.Lines != 0 {
+			if r := s.Run(); r.Lines != 0 {
 				t.Errorf("one more run still finds %d lines", r.Lines)
 			}
-			got := sources(s.documents())
+			got := site.Sources(s.Documents())
 			compareWithTruth(t, got, log.truths)
-			same(t, "run and merge", got, merged(t, log.file, "--year", "2026"))
+			site.Same(t, "run and merge", got, site.Merged(t, log.file, "--year", "2026"))
 		})
 	}
 }
@@ -186,7 +188,7 @@ func TestGeneratedLogIsWhatTheGeneratorKnows(t *testing.T) {
 // The sample of the Logstash aggregate filter, nine lines of one message to two
 // recipients, is one whole document.
 func TestAggregateSampleIsOneDocument(t *testing.T) {
-	file := corpusFile("logstash-aggregate/mail.log")
+	file := site.CorpusFile("logstash-aggregate/mail.log")
 	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -198,11 +200,11 @@ func TestAggregateSampleIsOneDocument(t *testing.T) {
 	}
 	for name, layout := range layouts {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
-			s.index(s.shipped(layout, lines...))
-			s.run()
-			got := sources(s.documents())
-			same(t, "run and merge", got, merged(t, file, "--year", "2026"))
+			s := site.New(t)
+			s.Index(s.Shipped(layout, lines...))
+			s.Run()
+			got := site.Sources(s.Documents())
+			site.Same(t, "run and merge", got, site.Merged(t, file, "--year", "2026"))
 			if len(got) != 1 {
 				t.Fatalf("%d documents, want 1", len(got))
 			}

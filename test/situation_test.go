@@ -12,6 +12,8 @@ import (
 	"github.com/postweave/postweave/esquery"
 	"github.com/postweave/postweave/test/corpus"
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 func situations(t *testing.T) []corpus.Situation {
@@ -33,7 +35,7 @@ func TestMergeCommandOnSituations(t *testing.T) {
 			if s.Facts.Zone != "" {
 				args = append(args, "--timezone", s.Facts.Zone)
 			}
-			same(t, "merge and "+corpus.DocsFile, merged(t, filepath.Join("corpus", s.Name, corpus.LogFile), args...), s.Sorted())
+			site.Same(t, "merge and "+corpus.DocsFile, site.Merged(t, filepath.Join("corpus", s.Name, corpus.LogFile), args...), s.Sorted())
 		})
 	}
 }
@@ -51,30 +53,30 @@ func TestSituationsFromElasticsearch(t *testing.T) {
 		lines = append(lines, some...)
 	}
 	// One index a layout: the days that the situations are strewn over would take a minute to make.
-	shipped := func(s *site, layout loggen.Layout) []raw {
-		docs := s.shipped(layout, lines...)
+	shipped := func(s *site.Site, layout loggen.Layout) []site.Raw {
+		docs := s.Shipped(layout, lines...)
 		for i := range docs {
-			docs[i].index = fmt.Sprint(s.source, layout)
+			docs[i].Index = fmt.Sprint(s.Source, layout)
 		}
 		return docs
 	}
 	t.Run("whole", func(t *testing.T) {
-		s := newSite(t)
-		s.index(shipped(s, loggen.LayoutSyslog))
-		s.runFromTheBeginning()
-		compareSituations(t, all, s.documents(), true)
+		s := site.New(t)
+		s.Index(shipped(s, loggen.LayoutSyslog))
+		runFromTheBeginning(s)
+		compareSituations(t, all, s.Documents(), true)
 	})
 	t.Run("in two parts at random", func(t *testing.T) {
-		s := newSite(t)
+		s := site.New(t)
 		for _, part := range halves(shipped(s, loggen.LayoutPlain)) {
-			s.index(part)
-			s.runFromTheBeginning()
+			s.Index(part)
+			runFromTheBeginning(s)
 		}
-		compareSituations(t, all, s.documents(), false)
+		compareSituations(t, all, s.Documents(), false)
 	})
 	t.Run("what comes late, in a run of its own", func(t *testing.T) {
-		s := newSite(t)
-		var first, second []raw
+		s := site.New(t)
+		var first, second []site.Raw
 		newest := map[string]time.Time{}
 		for i, d := range shipped(s, loggen.LayoutPlain) {
 			l := lines[i]
@@ -85,43 +87,43 @@ func TestSituationsFromElasticsearch(t *testing.T) {
 			newest[l.Host] = l.Time
 			first = append(first, d)
 		}
-		s.index(first)
-		s.runFromTheBeginning()
-		before := len(s.documents())
-		s.index(second)
-		s.runFromTheBeginning()
-		after := s.documents()
+		s.Index(first)
+		runFromTheBeginning(s)
+		before := len(s.Documents())
+		s.Index(second)
+		runFromTheBeginning(s)
+		after := s.Documents()
 		if len(after) == before {
 			t.Errorf("%d late lines moved no boundary", len(second))
 		}
 		compareSituations(t, all, after, false)
 	})
 	t.Run("in odd shapes", func(t *testing.T) {
-		s := newSite(t)
+		s := site.New(t)
 		plain := halves(change(t, shipped(s, loggen.LayoutPlain), oddShape))
 		syslog := halves(change(t, shipped(s, loggen.LayoutSyslog), oddShape))
-		s.index(syslog[0])
-		s.index(plain[1])
-		s.runFromTheBeginning()
-		compareSituations(t, all, s.documents(), false)
+		s.Index(syslog[0])
+		s.Index(plain[1])
+		runFromTheBeginning(s)
+		compareSituations(t, all, s.Documents(), false)
 	})
 }
 
 // runFromTheBeginning makes a pass with a horizon before the oldest situation.
 // It reads dovecot's lines too, which a run leaves out unless told.
-func (s *site) runFromTheBeginning() {
-	s.t.Helper()
-	if r := s.report(s.must("run", "--json", "--horizon", "30000h", "--programs", strings.Join(esquery.DefaultPrograms, ",")+",dovecot")); r.More || r.Lines == 0 {
-		s.t.Errorf("no complete pass: %+v", r)
+func runFromTheBeginning(s *site.Site) {
+	s.T.Helper()
+	if r := s.Report(s.Must("run", "--json", "--horizon", "30000h", "--programs", strings.Join(esquery.DefaultPrograms, ",")+",dovecot")); r.More || r.Lines == 0 {
+		s.T.Errorf("no complete pass: %+v", r)
 	}
 }
 
 // halves is documents in random order, in two parts.
-func halves(docs []raw) [][]raw {
+func halves(docs []site.Raw) [][]site.Raw {
 	r := rand.New(rand.NewPCG(5, 3))
 	docs = slices.Clone(docs)
 	r.Shuffle(len(docs), func(i, j int) { docs[i], docs[j] = docs[j], docs[i] })
-	return [][]raw{docs[:len(docs)/2], docs[len(docs)/2:]}
+	return [][]site.Raw{docs[:len(docs)/2], docs[len(docs)/2:]}
 }
 
 // oddShape gives a document's fields the shapes that filters which run twice, or
@@ -156,7 +158,7 @@ func oddShape(i int, d doc) {
 // compareSituations compares what a run made of all situations' lines, told
 // apart by their servers, with each situation's documents. The session context must be the same
 // only where all lines were read together in their order.
-func compareSituations(t *testing.T, all []corpus.Situation, docs []stored, together bool) {
+func compareSituations(t *testing.T, all []corpus.Situation, docs []site.Stored, together bool) {
 	t.Helper()
 	situation := map[string]int{} // by server
 	for i := range all {
@@ -168,7 +170,7 @@ func compareSituations(t *testing.T, all []corpus.Situation, docs []stored, toge
 		}
 	}
 	have := make([][]string, len(all))
-	plain := sources(docs)
+	plain := site.Sources(docs)
 	for i, d := range decoded(t, plain) {
 		at, known := situation[d.Host.Name]
 		if !known {
@@ -183,6 +185,6 @@ func compareSituations(t *testing.T, all []corpus.Situation, docs []stored, toge
 		if !together {
 			got, want = corpus.Cores(got), corpus.Cores(want)
 		}
-		same(t, s.Name+": run and "+corpus.DocsFile, got, want)
+		site.Same(t, s.Name+": run and "+corpus.DocsFile, got, want)
 	}
 }

@@ -6,30 +6,32 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // Three runs at the same time, over several rounds of arriving lines, leave what
 // one run leaves, and each of them exits 0.
 func TestRunsAtTheSameTime(t *testing.T) {
-	s := newSite(t)
+	s := site.New(t)
 	log := generate(t, loggen.Config{Seed: 61, Messages: 500, Span: 30 * time.Hour, ShortIDs: true, ReuseIDs: 0.15})
-	docs := s.shipped(loggen.LayoutSyslog, log.lines...)
+	docs := s.Shipped(loggen.LayoutSyslog, log.lines...)
 	const rounds = 5
 	for round := range rounds {
-		var some []raw
+		var some []site.Raw
 		for i, d := range docs {
 			if (i*7919+i/7)%rounds == round {
 				some = append(some, d)
 			}
 		}
-		s.index(some)
+		s.Index(some)
 		var wait [3]func() (int, *bytes.Buffer)
 		for i := range wait {
-			c, _, stderr := s.command("run", "--json")
+			c, _, stderr := s.Command("run", "--json")
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			wait[i] = func() (int, *bytes.Buffer) { return exitCodeOf(t, c.Wait()), stderr }
+			wait[i] = func() (int, *bytes.Buffer) { return site.ExitCodeOf(t, c.Wait()), stderr }
 		}
 		for _, w := range wait {
 			if code, stderr := w(); code != 0 {
@@ -37,11 +39,11 @@ func TestRunsAtTheSameTime(t *testing.T) {
 			}
 		}
 	}
-	if r := s.run(); r.Lines != 0 {
+	if r := s.Run(); r.Lines != 0 {
 		t.Errorf("three runs at once left %d lines to a fourth", r.Lines)
 	}
-	clean := s.beside("clean")
-	clean.run()
-	same(t, "runs at the same time and one run", identified(s.documents()), identified(clean.documents()))
-	same(t, "runs at the same time and merge", sources(s.documents()), merged(t, log.file, "--year", "2026"))
+	clean := s.Beside("clean")
+	clean.Run()
+	site.Same(t, "runs at the same time and one run", site.Identified(s.Documents()), site.Identified(clean.Documents()))
+	site.Same(t, "runs at the same time and merge", site.Sources(s.Documents()), site.Merged(t, log.file, "--year", "2026"))
 }

@@ -10,53 +10,55 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // exitSource is the exit code for a source that is not whole.
 const exitSource = 5
 
 // refuses wants a run to end with 5 and to leave target and cursor alone.
-func (s *site) refuses(what string) {
-	s.t.Helper()
-	cursor, docs := s.cursor(), revisions(s.documents())
-	o := s.call("run", "--json")
-	if o.code != exitSource {
-		s.t.Errorf("%s: exit %d, want %d\n%s%s", what, o.code, exitSource, o.stdout, o.stderr)
+func refuses(s *site.Site, what string) {
+	s.T.Helper()
+	cursor, docs := s.Cursor(), revisions(s.Documents())
+	o := s.Call("run", "--json")
+	if o.Code != exitSource {
+		s.T.Errorf("%s: exit %d, want %d\n%s%s", what, o.Code, exitSource, o.Stdout, o.Stderr)
 	}
-	if s.cursor() != cursor {
-		s.t.Errorf("%s: the cursor has moved", what)
+	if s.Cursor() != cursor {
+		s.T.Errorf("%s: the cursor has moved", what)
 	}
-	same(s.t, what, revisions(s.documents()), docs)
+	site.Same(s.T, what, revisions(s.Documents()), docs)
 }
 
 // A source that cannot be read as a whole ends a run with 5 and the cursor
 // where it was: the next run, with the trouble gone, picks up everything.
 func TestTroubleInTheSource(t *testing.T) {
-	s := newSite(t)
+	s := site.New(t)
 	at := time.Date(2020, 3, 20, 12, 0, 0, 0, time.UTC) // long before any index was made
-	a, b := s.shipped(loggen.LayoutSyslog, mail("mx1", "1A2B3C4D5E6", at)...), s.shipped(loggen.LayoutSyslog, mail("mx1", "2A2B3C4D5E6", at.AddDate(0, 0, 1))...)
-	s.index(a[:3])
-	s.index(b[:3])
-	s.run()
-	s.index(a[3:])
+	a, b := s.Shipped(loggen.LayoutSyslog, site.Mail("mx1", "1A2B3C4D5E6", at)...), s.Shipped(loggen.LayoutSyslog, site.Mail("mx1", "2A2B3C4D5E6", at.AddDate(0, 0, 1))...)
+	s.Index(a[:3])
+	s.Index(b[:3])
+	s.Run()
+	s.Index(a[3:])
 
-	red := s.daily(at.AddDate(0, 0, 2))
-	s.es(http.MethodPut, "/"+red+"?wait_for_active_shards=0", map[string]any{"settings": map[string]any{"index.routing.allocation.include._name": "nope"}}, nil)
-	s.refuses("an index without a started primary")
-	if o := s.call("backfill", "--from", "2020-03-20", "--to", "2020-03-21"); o.code != exitSource {
-		t.Errorf("backfill with a red index: exit %d, want %d\n%s", o.code, exitSource, o.stderr)
+	red := s.Daily(at.AddDate(0, 0, 2))
+	s.ES(http.MethodPut, "/"+red+"?wait_for_active_shards=0", map[string]any{"settings": map[string]any{"index.routing.allocation.include._name": "nope"}}, nil)
+	refuses(s, "an index without a started primary")
+	if o := s.Call("backfill", "--from", "2020-03-20", "--to", "2020-03-21"); o.Code != exitSource {
+		t.Errorf("backfill with a red index: exit %d, want %d\n%s", o.Code, exitSource, o.Stderr)
 	}
-	s.es(http.MethodDelete, "/"+red, nil, nil)
+	s.ES(http.MethodDelete, "/"+red, nil, nil)
 
-	young := s.daily(at.AddDate(0, 0, 1))
-	s.es(http.MethodPost, "/"+young+"/_close", nil, nil)
-	s.refuses("a closed young index")
-	s.es(http.MethodPost, "/"+young+"/_open?wait_for_active_shards=1", nil, nil)
+	young := s.Daily(at.AddDate(0, 0, 1))
+	s.ES(http.MethodPost, "/"+young+"/_close", nil, nil)
+	refuses(s, "a closed young index")
+	s.ES(http.MethodPost, "/"+young+"/_open?wait_for_active_shards=1", nil, nil)
 
-	nameless := s.daily(at.AddDate(0, 0, 3))
-	s.index([]raw{{nameless, []byte(`{"@timestamp":"2020-03-23T00:00:00.000Z","message":"no host, no program"}`)}})
-	s.refuses("a young index without the fields of a line")
-	s.es(http.MethodDelete, "/"+nameless, nil, nil)
+	nameless := s.Daily(at.AddDate(0, 0, 3))
+	s.Index([]site.Raw{{Index: nameless, Source: []byte(`{"@timestamp":"2020-03-23T00:00:00.000Z","message":"no host, no program"}`)}})
+	refuses(s, "a young index without the fields of a line")
+	s.ES(http.MethodDelete, "/"+nameless, nil, nil)
 
 	for what, alter := range map[string]func(path string, answer []byte) []byte{
 		"a search that lost a shard": func(path string, answer []byte) []byte {
@@ -72,7 +74,7 @@ func TestTroubleInTheSource(t *testing.T) {
 			return bytes.Replace(answer, []byte(`"timed_out":false`), []byte(`"timed_out":true`), 1)
 		},
 		"a refresh that lost a shard": func(path string, answer []byte) []byte {
-			if !strings.HasSuffix(path, "/_refresh") || !strings.Contains(path, s.source) {
+			if !strings.HasSuffix(path, "/_refresh") || !strings.Contains(path, s.Source) {
 				return answer
 			}
 			return bytes.Replace(answer, []byte(`"failed":0`), []byte(`"failed":1`), 1)
@@ -80,14 +82,14 @@ func TestTroubleInTheSource(t *testing.T) {
 	} {
 		p := newProxy(t, s)
 		p.alter = func(r *http.Request, answer []byte) []byte { return alter(r.URL.Path, answer) }
-		s.through(p.url).refuses(what)
+		refuses(s.Through(p.url), what)
 	}
 
-	s.index(b[3:])
-	if r := s.run(); r.Updated != 2 || r.Lines != 6 {
+	s.Index(b[3:])
+	if r := s.Run(); r.Updated != 2 || r.Lines != 6 {
 		t.Errorf("with the trouble gone: %+v", r)
 	}
-	for _, d := range decoded(t, sources(s.documents())) {
+	for _, d := range decoded(t, site.Sources(s.Documents())) {
 		if d.Lines != 6 || !d.Complete {
 			t.Errorf("%s: %d lines, complete %v", d.QueueID, d.Lines, d.Complete)
 		}
@@ -96,13 +98,13 @@ func TestTroubleInTheSource(t *testing.T) {
 
 // Trouble in an index that is older than the horizon is worth a note and no more.
 func TestTroubleOlderThanTheHorizon(t *testing.T) {
-	s := newSite(t)
-	old, usable := s.daily(march.AddDate(0, -6, 0)), mail("mx1", "1A2B3C4D5E6", march)
-	s.es(http.MethodPut, "/"+old, nil, nil)
-	s.es(http.MethodPost, "/"+old+"/_close", nil, nil)
-	nameless := s.daily(march.AddDate(0, -3, 0))
-	s.index([]raw{{nameless, []byte(`{"@timestamp":"2025-12-20T00:00:00.000Z","message":"no host, no program"}`)}})
-	s.index(s.shipped(loggen.LayoutSyslog, usable...))
+	s := site.New(t)
+	old, usable := s.Daily(march.AddDate(0, -6, 0)), site.Mail("mx1", "1A2B3C4D5E6", march)
+	s.ES(http.MethodPut, "/"+old, nil, nil)
+	s.ES(http.MethodPost, "/"+old+"/_close", nil, nil)
+	nameless := s.Daily(march.AddDate(0, -3, 0))
+	s.Index([]site.Raw{{Index: nameless, Source: []byte(`{"@timestamp":"2025-12-20T00:00:00.000Z","message":"no host, no program"}`)}})
+	s.Index(s.Shipped(loggen.LayoutSyslog, usable...))
 	// No index can be made that is older than now, so the answer about it is made older.
 	p := newProxy(t, s)
 	p.alter = func(r *http.Request, answer []byte) []byte {
@@ -121,7 +123,7 @@ func TestTroubleOlderThanTheHorizon(t *testing.T) {
 		}
 		return answer
 	}
-	r := s.through(p.url).run()
+	r := s.Through(p.url).Run()
 	if r.Created != 1 {
 		t.Errorf("%+v", r)
 	}

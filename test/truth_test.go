@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // truth is what is known of one document: a line of a truth.ndjson, or the
@@ -78,7 +80,7 @@ func truthOf(t *testing.T, x loggen.Truth) truth {
 func readTruth(t *testing.T, name string) []truth {
 	t.Helper()
 	var all []truth
-	for _, line := range readLines(t, name) {
+	for _, line := range site.ReadLines(t, name) {
 		var x truth
 		if err := json.Unmarshal(line, &x); err != nil {
 			t.Fatal(err)
@@ -127,7 +129,7 @@ type document struct {
 	Log      []struct{ Text string }
 }
 
-func decoded(t *testing.T, docs []string) []document {
+func decoded(t testing.TB, docs []string) []document {
 	t.Helper()
 	out := make([]document, len(docs))
 	for i, d := range docs {

@@ -12,18 +12,20 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/test/loggen"
+
+	"github.com/postweave/postweave/test/site"
 )
 
 // doc is a raw document taken apart.
 type doc map[string]any
 
 // change takes raw documents apart for change, and puts them together again.
-func change(t *testing.T, docs []raw, how func(i int, d doc)) []raw {
+func change(t *testing.T, docs []site.Raw, how func(i int, d doc)) []site.Raw {
 	t.Helper()
-	out := make([]raw, len(docs))
+	out := make([]site.Raw, len(docs))
 	for i, x := range docs {
 		var d doc
-		if err := json.Unmarshal(x.source, &d); err != nil {
+		if err := json.Unmarshal(x.Source, &d); err != nil {
 			t.Fatal(err)
 		}
 		how(i, d)
@@ -31,7 +33,7 @@ func change(t *testing.T, docs []raw, how func(i int, d doc)) []raw {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[i] = raw{x.index, b}
+		out[i] = site.Raw{Index: x.Index, Source: b}
 	}
 	return out
 }
@@ -43,7 +45,7 @@ func mixedLog(t *testing.T) generated {
 	g := generate(t, loggen.Config{Seed: 81, Messages: 150, Start: march, Span: time.Hour})
 	var text []byte
 	for i, id := range []string{"12345678901", "04321123456", "00001123456", "98765432100", "012345678901"} {
-		g.lines = append(g.lines, mail("mx1", id, march.Add(time.Duration(i)*time.Minute))...)
+		g.lines = append(g.lines, site.Mail("mx1", id, march.Add(time.Duration(i)*time.Minute))...)
 	}
 	slices.SortStableFunc(g.lines, func(a, b loggen.Line) int { return a.Time.Compare(b.Time) })
 	for _, l := range g.lines {
@@ -81,10 +83,10 @@ func TestTypesThatDifferByDay(t *testing.T) {
 		"plain":  {"host": "logsource", "program": "program", "pid": "pid", "text": "message"},
 	}
 	log := mixedLog(t)
-	want := merged(t, log.file, "--year", "2026")
+	want := site.Merged(t, log.file, "--year", "2026")
 	for layout, l := range layouts {
 		t.Run(layout, func(t *testing.T) {
-			s := newSite(t)
+			s := site.New(t)
 			n := names[layout]
 			k, x := typed("keyword"), typed("text")
 			indices := []struct {
@@ -103,29 +105,29 @@ func TestTypesThatDifferByDay(t *testing.T) {
 				{"09", all(n, typed("keyword", "ignore_above", 2), k, k, x, typed("keyword", "ignore_above", 5)), nil},
 			}
 			for _, i := range indices {
-				s.es(http.MethodPut, "/"+s.source+"2026.03."+i.day, i.mapping, nil)
+				s.ES(http.MethodPut, "/"+s.Source+"2026.03."+i.day, i.mapping, nil)
 			}
-			docs := s.shipped(l, log.lines...)
+			docs := s.Shipped(l, log.lines...)
 			for i, d := range docs {
 				var parsed doc
-				if err := json.Unmarshal(d.source, &parsed); err != nil {
+				if err := json.Unmarshal(d.Source, &parsed); err != nil {
 					t.Fatal(err)
 				}
 				to := indices[i%len(indices)]
 				if to.takes != nil && !to.takes(parsed) {
 					to = indices[(i+1)%len(indices)]
 				}
-				docs[i].index = s.source + "2026.03." + to.day
+				docs[i].Index = s.Source + "2026.03." + to.day
 				if id, _ := parsed["postfix_queueid"].(string); to.day == "03" && id != "" && id[0] != '0' && i%2 == 0 {
-					docs[i].source = bytes.Replace(d.source, []byte(`"postfix_queueid":"`+id+`"`), []byte(`"postfix_queueid":`+id), 1)
+					docs[i].Source = bytes.Replace(d.Source, []byte(`"postfix_queueid":"`+id+`"`), []byte(`"postfix_queueid":`+id), 1)
 				}
 			}
-			s.index(docs)
-			s.run()
-			same(t, "run and merge", sources(s.documents()), want)
-			back := s.beside("backfill")
-			back.backfill("2026-03-20", "2026-03-26")
-			same(t, "backfill and run", identified(back.documents()), identified(s.documents()))
+			s.Index(docs)
+			s.Run()
+			site.Same(t, "run and merge", site.Sources(s.Documents()), want)
+			back := s.Beside("backfill")
+			back.Backfill("2026-03-20", "2026-03-26")
+			site.Same(t, "backfill and run", site.Identified(back.Documents()), site.Identified(s.Documents()))
 		})
 	}
 }
@@ -134,7 +136,7 @@ func TestTypesThatDifferByDay(t *testing.T) {
 // id its text begins with, and to no other.
 func TestFieldsThatAreOdd(t *testing.T) {
 	log := mixedLog(t)
-	want := merged(t, log.file, "--year", "2026")
+	want := site.Merged(t, log.file, "--year", "2026")
 	twice := func(d doc, names ...string) {
 		for _, name := range names {
 			if v, ok := d[name]; ok {
@@ -175,7 +177,7 @@ func TestFieldsThatAreOdd(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
+			s := site.New(t)
 			for layout, l := range layouts {
 				var some []loggen.Line
 				for i, line := range log.lines {
@@ -183,26 +185,26 @@ func TestFieldsThatAreOdd(t *testing.T) {
 						some = append(some, line)
 					}
 				}
-				docs := change(t, s.shipped(l, some...), cases[name])
+				docs := change(t, s.Shipped(l, some...), cases[name])
 				for i := range docs {
-					docs[i].index = s.source + layout
+					docs[i].Index = s.Source + layout
 				}
-				s.index(docs)
+				s.Index(docs)
 			}
-			s.run()
-			same(t, "run and merge", sources(s.documents()), want)
+			s.Run()
+			site.Same(t, "run and merge", site.Sources(s.Documents()), want)
 		})
 	}
 }
 
 // A host name of any length, as forged syslog may have it, must not stop a run.
 func TestHostNameWithoutEnd(t *testing.T) {
-	s := newSite(t)
+	s := site.New(t)
 	host := strings.Repeat("h", 300)
-	s.index(s.shipped(loggen.LayoutSyslog, mail("mx1", "1A2B3C4D5E6", march)...))
-	s.index(s.shipped(loggen.LayoutSyslog, mail(host, "2A2B3C4D5E6", march)...))
-	s.run()
-	if docs := sources(s.documents()); len(docs) != 2 || !bytes.Contains([]byte(docs[0]+docs[1]), []byte(host)) {
+	s.Index(s.Shipped(loggen.LayoutSyslog, site.Mail("mx1", "1A2B3C4D5E6", march)...))
+	s.Index(s.Shipped(loggen.LayoutSyslog, site.Mail(host, "2A2B3C4D5E6", march)...))
+	s.Run()
+	if docs := site.Sources(s.Documents()); len(docs) != 2 || !bytes.Contains([]byte(docs[0]+docs[1]), []byte(host)) {
 		t.Errorf("%d documents, want 2", len(docs))
 	}
 }

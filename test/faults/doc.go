@@ -1,0 +1,6 @@
+// Package faults breaks what a run stands on, the real thing where that can be
+// broken at will and a proxy's answers where not, and shows that nothing is lost or doubled.
+//
+// The tests have the build tag "faults" and run with `make test-faults`: many start nodes of
+// their own, which takes longer than a developer should wait for `make test`.
+package faults

@@ -1,0 +1,12 @@
+//go:build faults
+
+package faults
+
+import (
+	"os"
+	"testing"
+
+	"github.com/postweave/postweave/test/site"
+)
+
+func TestMain(m *testing.M) { os.Exit(site.Main(m)) }

@@ -1,0 +1,115 @@
+package site
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postweave/postweave/test/loggen"
+)
+
+// CorpusFile is the path of a file of test/corpora.
+func CorpusFile(name string) string {
+	root, err := moduleRoot()
+	if err != nil {
+		panic(err) // a test outside the module
+	}
+	return filepath.Join(root, "test", "corpora", filepath.FromSlash(name))
+}
+
+// Raw is one document of the source on its way to an index.
+type Raw struct {
+	Index  string
+	Source []byte
+}
+
+// Index sends raw documents without a refresh: whoever reads them has to see
+// to that. Elasticsearch chooses ids and, save where the index was made before, the mapping.
+func (s *Site) Index(docs []Raw) {
+	s.T.Helper()
+	for part := range slices.Chunk(docs, 5000) {
+		var body bytes.Buffer
+		for _, d := range part {
+			fmt.Fprintf(&body, "{\"create\":{\"_index\":%q}}\n%s\n", d.Index, d.Source)
+		}
+		var answer struct {
+			Errors bool
+			Items  json.RawMessage
+		}
+		s.ES(http.MethodPost, "/_bulk", body.Bytes(), &answer)
+		if answer.Errors {
+			s.T.Fatalf("the node refuses raw documents: %.2000s", answer.Items)
+		}
+	}
+}
+
+// Daily puts a line into the source's index of its day.
+func (s *Site) Daily(at time.Time) string { return s.Source + at.UTC().Format("2006.01.02") }
+
+// Shipped makes of lines what Logstash would have indexed, each in the index
+// of its day.
+func (s *Site) Shipped(layout loggen.Layout, lines ...loggen.Line) []Raw {
+	ship := loggen.NewShipper(layout, 1)
+	docs := make([]Raw, len(lines))
+	for i, l := range lines {
+		docs[i] = Raw{s.Daily(l.Time), ship.AppendDocument(nil, l)}
+	}
+	return docs
+}
+
+// ReadLines reads a file of the corpora, packed or not.
+func ReadLines(t testing.TB, name string) [][]byte {
+	t.Helper()
+	f, err := os.Open(CorpusFile(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	in := bufio.NewScanner(f)
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in = bufio.NewScanner(z)
+	}
+	in.Buffer(nil, 1<<20)
+	var lines [][]byte
+	for in.Scan() {
+		lines = append(lines, bytes.Clone(in.Bytes()))
+	}
+	if err := in.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+// Mail is the lines of a plain message with one recipient, a second apart.
+func Mail(host, id string, at time.Time) []loggen.Line {
+	return TextLines(host, at,
+		"smtpd", id+": client=web.corp.test[192.0.2.11]",
+		"cleanup", id+": message-id=<"+id+"@corp.test>",
+		"cleanup", id+": info: header Subject: About "+id+" from web.corp.test[192.0.2.11]; from=<alice@corp.test> to=<bob@ok.test> proto=ESMTP helo=<web>",
+		"qmgr", id+": from=<alice@corp.test>, size=500, nrcpt=1 (queue active)",
+		"smtp", id+": to=<bob@ok.test>, relay=far.ok.test[198.51.100.1]:25, delay=4, delays=3/0/0.5/0.5, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as ABC)",
+		"qmgr", id+": removed",
+	)
+}
+
+// TextLines makes lines from pairs of daemon and text, a second apart.
+func TextLines(host string, at time.Time, pairs ...string) []loggen.Line {
+	var lines []loggen.Line
+	for pair := range slices.Chunk(pairs, 2) {
+		lines = append(lines, loggen.Line{Time: at.Add(time.Duration(len(lines)) * time.Second), Host: host, Program: "postfix/" + pair[0], PID: "77", Text: pair[1]})
+	}
+	return lines
+}
