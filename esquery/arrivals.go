@@ -1,6 +1,7 @@
 package esquery
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,9 @@ type Arrivals struct {
 // cursor is where the last run ended, shard by shard.
 type cursor struct {
 	Shards []shardCursor `json:"shards"`
+	// Switched is set by a first run after runs by ingest time, until those are
+	// ended: see Incoming.endSwitch.
+	Switched bool `json:"switched,omitempty"`
 }
 
 // shardCursor is one shard's place.
@@ -82,10 +86,7 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 		old, found = cursor{}, false
 	}
 	if found && !a.options.Since.IsZero() {
-		return &Error{
-			Class: ClassSetup, Op: "begin at --since", Err: errors.New("earlier runs have left a cursor, and lines between the two would be skipped"),
-			Hint: "give --reset-cursor too; no document is lost by that",
-		}
+		return errSinceCursor()
 	}
 	indices, err := a.client.sourceIndices(ctx, a.options.Patterns)
 	if err != nil {
@@ -102,7 +103,27 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 		}
 	}
 	a.cursor = a.place(old, found, open, newest)
+	if a.cursor.Switched, err = a.switched(ctx, old, found); err != nil {
+		return err
+	}
 	if due := a.due(open); len(due) > 0 {
+		release, err := a.hold(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if !a.forget {
+			// The run that had the lease until now has moved the cursor.
+			var now cursor
+			if moved, err := a.doc.reload(ctx, &now); err != nil {
+				return err
+			} else if moved {
+				switched := a.cursor.Switched
+				a.cursor = a.place(now, true, open, newest)
+				a.cursor.Switched = switched
+				due = a.due(open)
+			}
+		}
 		if err := a.readDue(ctx, due, take); err != nil {
 			return err
 		}
@@ -124,7 +145,10 @@ func (s *Source) openIndices(ctx context.Context, indices []sourceIndex) ([]sour
 			open = append(open, x)
 		}
 	}
-	if len(open) == 0 {
+	switch {
+	case len(open) == 0 && len(closed) > 0:
+		return nil, closedError(closed[0].name)
+	case len(open) == 0:
 		return nil, noSource(s.options.Patterns)
 	}
 	if len(closed) == 0 {
@@ -135,11 +159,8 @@ func (s *Source) openIndices(ctx context.Context, indices []sourceIndex) ([]sour
 		return nil, err
 	}
 	for _, x := range closed {
-		if newest.IsZero() || x.created.After(newest.Add(-s.options.Horizon)) {
-			return nil, &Error{
-				Class: ClassSource, Op: "list the source's indices", Index: x.name, Err: errors.New("the index is closed"),
-				Hint: "open it, or leave it out of POSTWEAVE_SOURCE",
-			}
+		if newest.IsZero() || x.created.IsZero() || x.created.After(newest.Add(-s.options.Horizon)) {
+			return nil, closedError(x.name)
 		}
 		s.note("index %s is closed and older than the horizon: it is left out", x.name)
 	}
@@ -163,7 +184,7 @@ func (s *Source) newest(ctx context.Context, indices []sourceIndex) (time.Time, 
 }
 
 func (s *Source) newestOf(ctx context.Context, indices []string) (time.Time, error) {
-	if err := s.client.refresh(ctx, indexPath(indices), ClassSource); err != nil {
+	if err := s.refreshed(ctx, indices); err != nil {
 		return time.Time{}, err
 	}
 	a, err := s.client.search(ctx, Request{
@@ -266,36 +287,60 @@ func (a *Arrivals) at(uuid string, shard int) *shardCursor {
 }
 
 // readDue reads the indices that have something new, each slice from one point
-// in time.
+// in time. An index that is deleted meanwhile is left out: what was read of it stays in the documents.
 func (a *Arrivals) readDue(ctx context.Context, due []dueIndex, take func(context.Context, *message.Batch) error) error {
-	list := make([]string, len(due))
-	for i, x := range due {
-		list[i] = x.name
-	}
-	// What lies at or below a checkpoint is not yet visible to a search by itself.
-	if err := a.refreshAll(ctx, list); err != nil {
-		return err
-	}
-	shapes, err := a.client.resolve(ctx, list, a.tried)
+	due, shapes, err := a.prepare(ctx, due)
 	if err != nil {
 		return err
 	}
-	due, err = a.readable(ctx, due, shapes)
-	if err != nil || len(due) == 0 {
-		return err
-	}
 	for i := range due {
-		if err := a.readIndex(ctx, &due[i], shapes[due[i].name], take); err != nil {
+		err := a.readIndex(ctx, &due[i], shapes[due[i].name], take)
+		if gone, ok := deleted(err); ok && gone == due[i].name {
+			a.noteDeleted(gone)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// prepare makes what is due searchable and finds out how each index is read.
+func (a *Arrivals) prepare(ctx context.Context, due []dueIndex) ([]dueIndex, map[string]*fields, error) {
+	for len(due) > 0 {
+		list := make([]string, len(due))
+		for i, x := range due {
+			list[i] = x.name
+		}
+		// What lies at or below a checkpoint is not yet visible to a search by itself.
+		err := a.refreshAll(ctx, list)
+		var shapes map[string]*fields
+		if err == nil {
+			shapes, err = a.client.resolve(ctx, list, a.tried)
+		}
+		if gone, ok := deleted(err); ok && slices.Contains(list, gone) {
+			a.noteDeleted(gone)
+			due = slices.DeleteFunc(due, func(x dueIndex) bool { return x.name == gone })
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		due, err = a.readable(ctx, due, shapes)
+		return due, shapes, err
+	}
+	return nil, nil, nil
+}
+
+func (s *Source) noteDeleted(index string) {
+	s.note("index %s was deleted while it was read: what was read of it stays in the documents, the rest of it is gone", index)
+}
+
 // refreshAll makes what was indexed searchable.
 func (s *Source) refreshAll(ctx context.Context, indices []string) error {
 	for some := range slices.Chunk(indices, 50) { // the names are part of the URL
-		if err := s.client.refresh(ctx, indexPath(some), ClassSource); err != nil {
+		if err := s.refreshed(ctx, some); err != nil {
 			return err
 		}
 	}
@@ -312,6 +357,9 @@ func (s *Source) readable(ctx context.Context, due []dueIndex, shapes map[string
 			continue
 		}
 		newest, err := s.newest(ctx, []sourceIndex{x.sourceIndex})
+		if noDates(err) {
+			return nil, lacksFields(x.name)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -328,14 +376,25 @@ func (s *Source) unreadable(ctx context.Context, index string, newest time.Time)
 		return err
 	}
 	if newest.IsZero() || !newest.Before(all.Add(-s.options.Horizon)) {
-		return &Error{
-			Class: ClassSource, Op: "look up the source's fields", Index: index,
-			Err:  errors.New("it has not the fields of a syslog line (time, host, program and text of one profile: " + strings.Join(Profiles(), ", ") + ")"),
-			Hint: "name its fields in a file for POSTWEAVE_FIELDS, or leave it out of POSTWEAVE_SOURCE",
-		}
+		return lacksFields(index)
 	}
 	s.note("index %s has not the fields of a syslog line and is older than the horizon: it is left out", index)
 	return nil
+}
+
+func lacksFields(index string) *Error {
+	return &Error{
+		Class: ClassSource, Op: "look up the source's fields", Index: index,
+		Err:  errors.New("it has not the fields of a syslog line (time as a date, host, program and text of one profile: " + strings.Join(Profiles(), ", ") + ")"),
+		Hint: "name its fields in a file for POSTWEAVE_FIELDS, or leave it out of POSTWEAVE_SOURCE",
+	}
+}
+
+// noDates tells that an index was asked for its newest line and has something else
+// than dates for time.
+func noDates(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusBadRequest && e.Type == "illegal_argument_exception"
 }
 
 func (s *Source) newestOfAll(ctx context.Context) (time.Time, error) {
@@ -363,7 +422,7 @@ func (a *Arrivals) readIndex(ctx context.Context, x *dueIndex, f *fields, take f
 	defer p.close(ctx)
 	first := a.firstTo(x)
 	return ahead(ctx, func(ctx context.Context, give func(arrived) error) error {
-		width := int64(firstWidth)
+		width := cmp.Or(a.options.Width, firstWidth)
 		for low := x.low; low < x.high; {
 			high := min(low+width, x.high)
 			s := slice{source: a.Source, pit: p, indices: []string{x.name}, fields: f}

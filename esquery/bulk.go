@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
-	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/postweave/postweave/mappings"
 	"github.com/postweave/postweave/worker/message"
@@ -23,6 +24,10 @@ const (
 	bulkItems = 1000
 
 	actionSize = 120 // at most, of an action's own line
+
+	// bulkTimeout is how long Elasticsearch waits for a shard that is not there. Its own
+	// default is one minute, at whose end nobody would be listening any more.
+	bulkTimeout = "10s"
 )
 
 // Write carries out the changes, each on its condition. It believes only what
@@ -50,48 +55,66 @@ func cutBulk(changes []message.Change, from int) int {
 	return to
 }
 
-// settle sends changes until each has an outcome.
+// settle sends changes until each has an outcome. While the cluster has no room
+// for a request as a whole, half as much is sent. It gives up when one of them has had no outcome for
+// as long as the retry budget, whatever was in the way: all its requests share the one budget.
 func (d *Documents) settle(ctx context.Context, changes []message.Change, outcomes []message.Outcome) error {
-	deadline := time.Now().Add(d.client.retryBudget)
 	left := make([]int, len(changes))
 	for i := range left {
 		left[i] = i
 	}
-	for attempt := 0; ; attempt++ {
-		again, err := d.send(ctx, changes, left, outcomes)
-		if err != nil || len(again) == 0 {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return &Error{
-				Class: ClassUnavailable, Op: "write documents", Index: d.alias, Status: http.StatusTooManyRequests,
-				Err: errors.New("the cluster kept refusing documents for lack of room"), Hint: "look at its write queue and its load; the run begins here again",
+	most, calm := len(left), 0
+	trouble := backoff{budget: d.client.retryBudget}
+	var last *Error
+	for len(left) > 0 {
+		n := min(most, len(left))
+		again, err := d.send(ctx, changes, left[:n], outcomes, &trouble)
+		var failed *Error
+		switch {
+		case err == nil:
+			left = left[n:]
+			trouble, last = backoff{budget: d.client.retryBudget}, nil
+			if calm++; calm >= calmWrites {
+				most, calm = min(2*most, bulkItems), 0
 			}
-		}
-		if err := pauseBulk(ctx, attempt); err != nil {
+			continue
+		case !errors.As(err, &failed):
+			return err
+		case failed.divide && n > 1:
+			// It is a lighter request that comes next, so the waits do not grow as if it were the same.
+			most, trouble.failures = n/2, min(trouble.failures, mostWhileHalved)
+		case failed.divide:
+		case again != nil:
+			left = append(again, left[n:]...)
+		case last != nil && errors.Is(err, errTimeout):
+			return last // it was the budget that ran out: the earlier failure tells more
+		default:
 			return err
 		}
-		left = again
+		last = failed
+		calm = 0
+		wait, more := trouble.next(failed, len(d.client.pool.list), failed.after)
+		if !more {
+			return failed
+		}
+		d.client.log.Warn("documents were not taken, trying again", zap.Error(failed), zap.Int("documents", max(len(again), n-len(again))), zap.Duration("wait", wait))
+		if err := sleep(ctx, wait); err != nil {
+			return fmt.Errorf("write documents: %w", err)
+		}
 	}
+	return nil
 }
 
-// pauseBulk waits before refused items are sent again: full jitter, up to 30 s.
-func pauseBulk(ctx context.Context, attempt int) error {
-	longest := min(30*time.Second, 200*time.Millisecond<<min(attempt, 10))
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(longest)) + 1))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
+// mostWhileHalved bounds the waits between halves: 200 ms << 2.
+const mostWhileHalved = 2
 
-// send sends the changes that are left in one request and returns those to
-// send again. A request that is too large, or that is refused as a whole, is halved until
-// the one change that is to blame stands alone.
-func (d *Documents) send(ctx context.Context, changes []message.Change, left []int, outcomes []message.Outcome) (again []int, err error) {
+// calmWrites is how many requests are taken before a larger one is tried again.
+const calmWrites = 8
+
+// send sends the changes that are left in one request. Where it returns again,
+// those have no outcome yet and err says why; any other error ends the work. A request that is too
+// large, or that is refused as a whole, is halved until the one change that is to blame stands alone.
+func (d *Documents) send(ctx context.Context, changes []message.Change, left []int, outcomes []message.Outcome, trouble *backoff) (again []int, err error) {
 	var body bytes.Buffer
 	size := 0
 	for _, i := range left {
@@ -105,29 +128,38 @@ func (d *Documents) send(ctx context.Context, changes []message.Change, left []i
 		Op: "write documents", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_bulk",
 		Query: url.Values{
 			"require_alias": {"true"}, // else a missing target would be made anew, with a guessed mapping
-			"filter_path":   {"errors,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type"},
+			"timeout":       {bulkTimeout},
+			"filter_path":   {"errors,items.*._id,items.*.status,items.*._seq_no,items.*._primary_term,items.*._shards.failed,items.*.error.type"},
 		},
 		Body: body.Bytes(), ContentType: "application/x-ndjson",
 		Idempotent: true, // each action is conditional: done twice it conflicts, and the key is read again
+		Divisible:  true, // settle sends less
 		OK:         []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge},
+		trouble:    trouble,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if res.Status == http.StatusBadRequest || res.Status == http.StatusRequestEntityTooLarge {
-		if len(left) == 1 {
-			outcomes[left[0]] = message.Outcome{Status: message.Refused, Type: fmt.Sprintf("http_%d", res.Status)}
-			return nil, nil
-		}
-		half := len(left) / 2
-		first, err := d.send(ctx, changes, left[:half], outcomes)
-		if err != nil {
-			return nil, err
-		}
-		second, err := d.send(ctx, changes, left[half:], outcomes)
-		return append(first, second...), err
+	if res.Status != http.StatusBadRequest && res.Status != http.StatusRequestEntityTooLarge {
+		return d.takeItems(res.Body, changes, left, outcomes)
 	}
-	return d.takeItems(res.Body, changes, left, outcomes)
+	if len(left) == 1 {
+		outcomes[left[0]] = message.Outcome{Status: message.Refused, Type: fmt.Sprintf("http_%d", res.Status)}
+		return nil, nil
+	}
+	half := len(left) / 2
+	first, err := d.send(ctx, changes, left[:half], outcomes, trouble)
+	if err != nil && first == nil {
+		return nil, err
+	}
+	second, err2 := d.send(ctx, changes, left[half:], outcomes, trouble)
+	if err2 != nil {
+		if second == nil {
+			return nil, err2
+		}
+		err = err2
+	}
+	return append(first, second...), err
 }
 
 // writeAction appends the two lines of one change. Ids are hashes in base64url,
@@ -156,40 +188,70 @@ func revision(c *message.Change) string {
 
 // bulkItem is the outcome of one action.
 type bulkItem struct {
-	Status      int   `json:"status"`
-	SeqNo       int64 `json:"_seq_no"`
-	PrimaryTerm int64 `json:"_primary_term"`
+	ID          string      `json:"_id"`
+	Status      int         `json:"status"`
+	SeqNo       int64       `json:"_seq_no"`
+	PrimaryTerm int64       `json:"_primary_term"`
+	Shards      shardCounts `json:"_shards"`
 	Error       struct {
 		Type string `json:"type"`
 	} `json:"error"`
 }
 
 // takeItems reads the outcomes. An answer that has not exactly one for each
-// action proves nothing about any.
+// action, in their order, proves nothing about any: all are sent again.
 func (d *Documents) takeItems(body []byte, changes []message.Change, left []int, outcomes []message.Outcome) (again []int, err error) {
+	items, err := readItems(body, changes, left)
+	if err != nil {
+		return slices.Clone(left), &Error{
+			Class: ClassUnavailable, Op: "write documents", Index: d.alias, Status: http.StatusOK, Err: err, Hint: "is there a proxy that alters answers?",
+		}
+	}
+	replicas := 0
+	for n, i := range left {
+		failed := d.judge(&items[n], &changes[i], &outcomes[i])
+		if failed != nil && !failed.retry {
+			return nil, failed
+		}
+		if failed != nil {
+			again = append(again, i)
+			err = failed
+		}
+		if items[n].Shards.Failed > 0 {
+			replicas++
+		}
+	}
+	if replicas > 0 { // the primary has them, and Elasticsearch takes such a replica out of use
+		d.client.log.Warn("documents were written, but not to every replica", zap.String("index", d.alias), zap.Int("documents", replicas))
+	}
+	return again, err
+}
+
+// readItems checks that an answer has an outcome for each of the changes that are
+// left, and nothing else.
+func readItems(body []byte, changes []message.Change, left []int) ([]bulkItem, error) {
 	var res struct {
-		Items []map[string]bulkItem `json:"items"`
+		Errors *bool                 `json:"errors"`
+		Items  []map[string]bulkItem `json:"items"`
 	}
 	if err := json.Unmarshal(body, &res); err != nil || len(res.Items) != len(left) {
-		return nil, &Error{
-			Class: ClassUnavailable, Op: "write documents", Index: d.alias,
-			Err: fmt.Errorf("the answer has %d outcomes for %d documents", len(res.Items), len(left)), Hint: "is there a proxy that alters answers?",
-		}
+		return nil, fmt.Errorf("the answer has %d outcomes for %d documents", len(res.Items), len(left))
 	}
+	if res.Errors == nil {
+		return nil, errors.New("the answer is not whole")
+	}
+	items := make([]bulkItem, len(left))
 	for n, i := range left {
 		item, ok := res.Items[n][actionName(changes[i].Action)]
-		if !ok {
-			return nil, &Error{Class: ClassUnavailable, Op: "write documents", Index: d.alias, Err: errors.New("the outcomes are not in the order of the documents")}
+		if !ok || item.ID != changes[i].ID {
+			return nil, errors.New("the outcomes are not in the order of the documents")
 		}
-		retry, err := d.judge(&item, &changes[i], &outcomes[i])
-		if err != nil {
-			return nil, err
+		if item.Status == 0 || item.Status/100 == 2 && item.PrimaryTerm == 0 {
+			return nil, errors.New("an outcome cannot be read")
 		}
-		if retry {
-			again = append(again, i)
-		}
+		items[n] = item
 	}
-	return again, nil
+	return items, nil
 }
 
 func actionName(a message.Action) string {
@@ -203,31 +265,46 @@ func actionName(a message.Action) string {
 }
 
 // judge goes by error.type first, since a status means more than one thing: 429
-// is a full queue and a full disk.
-func (d *Documents) judge(item *bulkItem, c *message.Change, o *message.Outcome) (retry bool, err error) {
+// is a full queue and a full disk. It sets the outcome, or returns why there is none.
+func (d *Documents) judge(item *bulkItem, c *message.Change, o *message.Outcome) *Error {
 	kind := typeName(item.Error.Type)
-	fail := func(class Class, hint string) error {
-		return &Error{Class: class, Op: "write documents", Index: d.alias, Type: kind, Status: item.Status, Hint: hint}
+	index := d.alias
+	if c.Part {
+		index = mappings.LogIndex(d.alias)
 	}
+	failed := &Error{Class: ClassUnavailable, Op: "write documents", Index: index, Type: kind, Status: item.Status}
 	switch {
 	case item.Status == http.StatusOK || item.Status == http.StatusCreated:
 		*o = message.Outcome{Status: message.Written, SeqNo: item.SeqNo, PrimaryTerm: item.PrimaryTerm}
+		return nil
 	case item.Status == http.StatusConflict,
 		item.Status == http.StatusNotFound && kind == "" && c.Action == message.Delete, // gone already
 		kind == "document_missing_exception":
 		o.Status = message.Conflict
-	case kind == "cluster_block_exception":
-		return false, fail(ClassBlocked, "the target takes no writes: the disk is full or a write block is set; free space or remove the block, then run again")
-	case kind == "security_exception" || item.Status == http.StatusUnauthorized:
-		return false, fail(ClassAuth, "the user may not write the target; the README lists the privileges that are needed")
+		return nil
+	case kind == "cluster_block_exception" && item.Status == http.StatusTooManyRequests:
+		failed.Class, failed.Hint = ClassBlocked, "the disk of a data node is full (flood stage): free space, Elasticsearch then lifts the block by itself; then run again"
+	case kind == "cluster_block_exception" && item.Status < 500:
+		failed.Class, failed.Hint = ClassBlocked, "the index is write-blocked: remove the block (index.blocks of its settings), then run again"
+	case item.Status == http.StatusUnauthorized:
+		failed.Class, failed.Hint = ClassAuth, hintCredentials
+	case item.Status == http.StatusForbidden:
+		failed.Class, failed.Hint = ClassAuth, "the user may not write the target: it needs the privilege write on this index; the README lists all that are needed"
 	case kind == "index_not_found_exception":
-		return false, fail(ClassSetup, "the target is missing: run `postweave setup`")
-	case item.Status == http.StatusTooManyRequests || item.Status >= 500:
-		return true, nil
-	case item.Status >= 400:
-		*o = message.Outcome{Status: message.Refused, Type: kind}
-	default:
-		return false, fail(ClassUnavailable, "the outcome cannot be read")
+		failed.Class, failed.Hint = ClassSetup, "the target is missing: run `postweave setup`"
+	case kind == "index_closed_exception":
+		failed.Class, failed.Hint = ClassSetup, "the target is closed: open it, then run again"
+	case item.Status == http.StatusTooManyRequests:
+		failed.retry = true
+		failed.Err, failed.Hint = errors.New("the cluster kept refusing documents for lack of room"), "look at its write queue and its load; the run begins here again"
+	case retryableStatus(item.Status):
+		failed.retry = true
+		failed.Err, failed.Hint = errors.New("the cluster kept failing to write documents"), "look at the cluster's health; the run begins here again"
+	case item.Status == http.StatusBadRequest || item.Status == http.StatusRequestEntityTooLarge:
+		*o = message.Outcome{Status: message.Refused, Type: kind} // it is the document
+		return nil
+	default: // whatever it is, it is not the document
+		failed.Class, failed.Hint = ClassSetup, "the target takes no documents like this; see `postweave setup`"
 	}
-	return false, nil
+	return failed
 }

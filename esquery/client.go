@@ -131,6 +131,14 @@ type Request struct {
 	// from the one before. It saves growing; nothing depends on it.
 	Expect int
 
+	// Divisible says that the caller can ask for less at once: where the request as it is was too
+	// much (a full queue, a circuit breaker), it fails at once and is not tried again unchanged.
+	Divisible bool
+
+	// trouble is shared by requests that are one operation, so that they have one budget. If nil,
+	// the request has one of its own.
+	trouble *backoff
+
 	// Source marks requests that read the raw lines. A missing shard or a
 	// refused request is then an incomplete source (ClassSource).
 	Source bool
@@ -246,7 +254,10 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		return nil, &Error{Class: ClassSetup, Op: req.Op, Err: err}
 	}
 	idempotent := req.Idempotent || req.Method == http.MethodGet || req.Method == http.MethodHead
-	attempts := backoff{budget: c.retryBudget}
+	attempts := req.trouble
+	if attempts == nil {
+		attempts = &backoff{budget: c.retryBudget}
+	}
 	var last *Error
 	for {
 		if err := c.pace.wait(ctx); err != nil {
@@ -268,14 +279,16 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			return nil, last
 		}
 		last = failed
+		if res != nil {
+			failed.after = retryAfter(res.Header)
+		}
+		if req.Divisible && failed.divide {
+			return nil, failed
+		}
 		if !failed.retry || !idempotent && !failed.untouched {
 			return nil, failed
 		}
-		var after time.Duration
-		if res != nil {
-			after = retryAfter(res.Header)
-		}
-		wait, more := attempts.next(failed, len(c.pool.list), after)
+		wait, more := attempts.next(failed, len(c.pool.list), failed.after)
 		if !more {
 			return nil, failed
 		}

@@ -64,7 +64,7 @@ func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Bat
 		return err
 	}
 	if len(groups) > 0 {
-		if err := d.read(ctx, groups, position, take); err != nil {
+		if err := d.merge(ctx, groups, position, take); err != nil {
 			return err
 		}
 	}
@@ -87,17 +87,17 @@ type group struct {
 
 // groups sorts the source's indices by how they are read.
 func (d *Days) groups(ctx context.Context) ([]group, error) {
-	all, err := d.client.sourceIndices(ctx, d.options.Patterns)
-	if err != nil {
-		return nil, err
-	}
-	open, err := d.openIndices(ctx, all)
+	d.lenient, d.unrefreshed = true, false
+	open, err := d.listOpen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	list := names(open)
 	if err := d.refreshAll(ctx, list); err != nil {
 		return nil, err
+	}
+	if d.unrefreshed || slices.ContainsFunc(list, isRemote) {
+		d.note("the raw lines could not be refreshed (a remote cluster, or no privilege maintenance): what was indexed in the last moments may be missing")
 	}
 	shapes, err := d.client.resolve(ctx, list, d.tried)
 	if err != nil {
@@ -108,6 +108,9 @@ func (d *Days) groups(ctx context.Context) ([]group, error) {
 		f := shapes[name]
 		if f == nil {
 			newest, err := d.newest(ctx, []sourceIndex{{name: name}})
+			if noDates(err) {
+				return nil, lacksFields(name)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -119,7 +122,9 @@ func (d *Days) groups(ctx context.Context) ([]group, error) {
 			}
 			continue
 		}
-		shape := fmt.Sprintf("%+v", *f)
+		alike := *f
+		alike.ingest = nil // not asked for
+		shape := fmt.Sprintf("%+v", alike)
 		if byShape[shape] == nil {
 			byShape[shape] = &group{fields: f}
 		}
@@ -135,44 +140,13 @@ func (d *Days) groups(ctx context.Context) ([]group, error) {
 
 // span is a slice of time with its lines.
 type span struct {
-	batch *message.Batch
-	end   time.Time
+	batch      *message.Batch
+	begin, end time.Time
 }
 
-func (d *Days) read(ctx context.Context, groups []group, position daysPosition, take func(context.Context, *message.Batch) error) error {
-	for i := range groups {
-		p, err := d.client.openPIT(ctx, groups[i].indices)
-		if err != nil {
-			return err
-		}
-		defer p.close(ctx)
-		groups[i].pit = p
-	}
-	return ahead(ctx, func(ctx context.Context, give func(span) error) error {
-		width := firstSpan
-		for begin := position.Done; begin.Before(d.to); {
-			end := begin.Add(width)
-			if end.After(d.to) {
-				end = d.to
-			}
-			b, err := d.readSpan(ctx, groups, begin, end)
-			if errors.Is(err, errTooWide) && end.Sub(begin) > time.Millisecond {
-				width = max(time.Millisecond, (end.Sub(begin) / 2).Truncate(time.Millisecond))
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if err := give(span{b, end}); err != nil {
-				return err
-			}
-			begin = end
-			if b.Read < sliceLines/4 {
-				width = min(widest, width*2)
-			}
-		}
-		return nil
-	}, func(ctx context.Context, s span) error {
+// merge hands over slice by slice, and keeps the position after each.
+func (d *Days) merge(ctx context.Context, groups []group, position daysPosition, take func(context.Context, *message.Batch) error) error {
+	return d.read(ctx, groups, position.Done, func(ctx context.Context, s span) error {
 		if err := take(ctx, s.batch); err != nil {
 			return err
 		}
@@ -194,18 +168,89 @@ func (d *Days) read(ctx context.Context, groups []group, position daysPosition, 
 	})
 }
 
-// readSpan reads all groups' lines of a slice of time.
+// read reads the range from a time on, slice by slice, the next one while take has
+// the one before.
+func (d *Days) read(ctx context.Context, groups []group, from time.Time, take func(context.Context, span) error) error {
+	for i := range groups {
+		p, err := d.client.openPIT(ctx, groups[i].indices)
+		if err != nil {
+			return err
+		}
+		defer p.close(ctx)
+		groups[i].pit = p
+	}
+	return ahead(ctx, func(ctx context.Context, give func(span) error) error {
+		width := firstSpan
+		for begin := from; begin.Before(d.to); {
+			end := begin.Add(width)
+			if end.After(d.to) {
+				end = d.to
+			}
+			b, err := d.readSpan(ctx, groups, begin, end)
+			if errors.Is(err, errTooWide) && end.Sub(begin) > time.Millisecond {
+				width = max(time.Millisecond, (end.Sub(begin) / 2).Truncate(time.Millisecond))
+				continue
+			}
+			if errors.Is(err, errTooWide) {
+				if err := d.instant(ctx, groups, begin, end, give); err != nil {
+					return err
+				}
+				b, err = &message.Batch{}, nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := give(span{b, begin, end}); err != nil {
+				return err
+			}
+			begin = end
+			if b.Read < sliceLines/4 {
+				width = min(widest, width*2)
+			}
+		}
+		return nil
+	}, take)
+}
+
+// readSpan reads all groups' lines of a slice of time. An index that was deleted
+// meanwhile is left out from there on, and the slice begun again.
 func (d *Days) readSpan(ctx context.Context, groups []group, begin, end time.Time) (*message.Batch, error) {
 	all := &message.Batch{}
-	for _, g := range groups {
-		s := slice{source: d.Source, pit: g.pit, indices: g.indices, fields: g.fields, ranges: []object{{"range": object{g.fields.time: object{
-			"gte": begin.Format(time.RFC3339Nano), "lt": end.Format(time.RFC3339Nano), "format": "strict_date_optional_time",
-		}}}}}
-		b, err := s.read(ctx)
-		if err != nil {
-			return nil, err
+	for i := range groups {
+		g := &groups[i]
+		for len(g.indices) > 0 {
+			s := d.slice(g, begin, end)
+			b, err := s.read(ctx)
+			if gone, ok := deleted(err); ok && slices.Contains(g.indices, gone) {
+				if err := d.leaveOut(ctx, g, gone); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			all.Join(b)
+			break
 		}
-		all.Join(b)
 	}
 	return all, nil
+}
+
+// slice is a group's lines of some time.
+func (d *Days) slice(g *group, begin, end time.Time) slice {
+	return slice{source: d.Source, pit: g.pit, indices: g.indices, fields: g.fields, ranges: []object{{"range": object{g.fields.time: object{
+		"gte": begin.Format(time.RFC3339Nano), "lt": end.Format(time.RFC3339Nano), "format": "strict_date_optional_time",
+	}}}}}
+}
+
+// leaveOut takes an index out of a group, whose point in time was lost with it.
+func (d *Days) leaveOut(ctx context.Context, g *group, index string) error {
+	d.noteDeleted(index)
+	g.indices = slices.DeleteFunc(slices.Clone(g.indices), func(name string) bool { return name == index })
+	g.pit.indices = g.indices
+	if len(g.indices) == 0 {
+		return nil
+	}
+	return g.pit.open(ctx)
 }

@@ -69,13 +69,13 @@ func (d *Documents) find(ctx context.Context, keys []message.Key, e extent) ([]m
 		chunk := keys[:min(size, len(keys))]
 		found, all, err := d.search(ctx, chunk, e)
 		switch {
+		case errors.Is(err, errAnswerTooLarge) && len(chunk) > 1:
+			size = len(chunk) / 2 // long logs
+			continue
 		case err != nil:
 			return nil, err
 		case !all && len(chunk) == 1:
-			return nil, &Error{
-				Class: ClassSetup, Op: "find a queue id's documents", Index: d.alias,
-				Err: errors.New("one queue id has more than 10,000 documents"), Hint: "the host names of the source do not tell servers apart",
-			}
+			return nil, d.tooMany()
 		case !all:
 			size = max(1, len(chunk)/2)
 			continue
@@ -84,6 +84,13 @@ func (d *Documents) find(ctx context.Context, keys []message.Key, e extent) ([]m
 		keys = keys[len(chunk):]
 	}
 	return out, nil
+}
+
+func (d *Documents) tooMany() *Error {
+	return &Error{
+		Class: ClassSetup, Op: "find a queue id's documents", Index: d.alias,
+		Err: errors.New("one queue id has more than 10,000 documents"), Hint: "the host names of the source do not tell servers apart",
+	}
 }
 
 // search asks for the documents of some keys. all is false where there were
@@ -136,7 +143,7 @@ func (d *Documents) Refresh(ctx context.Context) error {
 // refresh makes what was indexed searchable and fails where a shard did not.
 func (c *Client) refresh(ctx context.Context, names string, class Class) error {
 	res, err := c.Do(ctx, Request{
-		Op: "refresh", Method: http.MethodPost, Path: "/" + names + "/_refresh", Idempotent: true, Source: class == ClassSource,
+		Op: opRefresh, Method: http.MethodPost, Path: "/" + names + "/_refresh", Idempotent: true, Source: class == ClassSource,
 	})
 	if err != nil {
 		return err
@@ -145,7 +152,7 @@ func (c *Client) refresh(ctx context.Context, names string, class Class) error {
 		Shards shardCounts `json:"_shards"`
 	}
 	if json.Unmarshal(res.Body, &answer) != nil || answer.Shards.Failed > 0 || answer.Shards.Total == 0 {
-		return &Error{Class: class, Op: "refresh", Index: indexName(names), Err: errors.New("a shard could not be refreshed")}
+		return &Error{Class: class, Op: opRefresh, Index: indexName(names), Err: errors.New("a shard could not be refreshed")}
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -97,6 +98,10 @@ type Error struct {
 	// untouched says that the server certainly did not act on the request,
 	// so that it may be repeated even if it is not idempotent.
 	untouched bool
+	// divide says that there was too much for the server to do at once: less may go through.
+	divide bool
+	// after is how long the server asked to wait.
+	after time.Duration
 }
 
 // Error is one line: what failed, where, why, and what to do.
@@ -349,6 +354,9 @@ func (f *failure) add(c cause, depth int) {
 	}
 	if c.Type == "security_exception" && f.grants == "" {
 		f.grants = grants(c.Reason)
+		if m := refusedOn.FindStringSubmatch(c.Reason); m != nil && f.index == "" {
+			f.index = indexName(m[1])
+		}
 	}
 	// The first of several is enough: they are there for one reason.
 	if len(c.RootCause) > 0 {
@@ -388,10 +396,14 @@ func (f *failure) specific() string {
 	return ""
 }
 
+// refusedOn finds the first index in the same text. What an index name cannot be is left out.
+var refusedOn = regexp.MustCompile(` on indices \[([^\],]{1,255})[\],]`)
+
 var grantedBy = regexp.MustCompile(`granted by the (?:index|cluster) privileges \[([a-z_,]{1,200})\]`)
 
-// grants finds the privileges in the text of a security_exception. It is the
-// only use of a reason: what the pattern takes out can be nothing but privileges.
+// grants finds the privileges in the text of a security_exception. With
+// refusedOn it is the only use of a reason: what the patterns take out can be nothing but
+// privileges and the names of indices.
 func grants(reason string) string {
 	if m := grantedBy.FindStringSubmatch(reason); m != nil {
 		return strings.ReplaceAll(m[1], ",", ", ")
@@ -423,6 +435,8 @@ func indexName(s string) string {
 // missing privilege and a write block, 503 a node that starts and a lost shard.
 func classifyFailure(e *Error, req Request, f failure) {
 	e.Type, e.Index = f.specific(), f.index
+	// A full search queue is no question of size. A full write queue is: it is counted in bytes.
+	e.divide = f.has("circuit_breaking_exception") || f.has("too_many_buckets_exception") || f.has("es_rejected_execution_exception") && !req.Source
 	switch {
 	case e.Status == http.StatusUnauthorized:
 		e.Class, e.Hint = ClassAuth, hintCredentials

@@ -112,13 +112,15 @@ type fields struct {
 	idExists []string
 	// programs are the fields that the program filter looks at.
 	programs []string
+	// ingest are those of ingestFields that the index has as a date.
+	ingest []string
 	// sources is what is fetched of each document.
 	sources []string
 }
 
 // capability is what _field_caps says about one field in one index.
 type capability struct {
-	searchable, aggregatable bool
+	searchable, aggregatable, date bool
 }
 
 // resolve asks for the fields of each index. An index that none of the layouts
@@ -131,6 +133,9 @@ func (c *Client) resolve(ctx context.Context, indices []string, tried []layout) 
 			return nil, err
 		}
 		for _, index := range group {
+			if caps[index] == nil { // left out without a word: it must not look like one without fields
+				return nil, &Error{Class: ClassSource, Op: "look up the source's fields", Index: indexName(index), Err: errors.New("the index did not answer"), Hint: hintNotWhole}
+			}
 			for i := range tried {
 				if f := fit(&tried[i], caps[index]); f != nil {
 					out[index] = f
@@ -151,6 +156,7 @@ func (c *Client) fieldCaps(ctx context.Context, indices []string, tried []layout
 			}
 		}
 	}
+	names = append(names, ingestFields...)
 	slices.Sort(names)
 	names = slices.Compact(names)
 	res, err := c.Do(ctx, Request{
@@ -176,7 +182,11 @@ func (c *Client) fieldCaps(ctx context.Context, indices []string, tried []layout
 		return nil, &Error{Class: ClassSource, Op: "look up the source's fields", Err: errors.New("the answer is no JSON")}
 	}
 	if len(answer.Failures) > 0 {
-		return nil, &Error{Class: ClassSource, Op: "look up the source's fields", Err: fmt.Errorf("%d indices did not answer", len(answer.Failures)), Hint: "look at the cluster's health"}
+		failed := &Error{Class: ClassSource, Op: "look up the source's fields", Err: fmt.Errorf("%d indices did not answer", len(answer.Failures)), Hint: "look at the cluster's health"}
+		if list := answer.Failures[0].Indices; len(list) > 0 {
+			failed.Index = indexName(list[0])
+		}
+		return nil, failed
 	}
 	out := make(map[string]map[string]capability, len(indices))
 	for _, index := range answer.Indices {
@@ -193,7 +203,7 @@ func (c *Client) fieldCaps(ctx context.Context, indices []string, tried []layout
 			}
 			for _, index := range in {
 				if out[index] != nil {
-					out[index][name] = capability{t.Searchable, t.Aggregatable}
+					out[index][name] = capability{t.Searchable, t.Aggregatable, kind == "date" || kind == "date_nanos"}
 				}
 			}
 		}
@@ -216,6 +226,8 @@ func fit(l *layout, caps map[string]capability) *fields {
 		Name: l.Name, Time: have(l.Time), Host: have(l.Host), Program: have(l.Program), PID: have(l.PID), Text: have(l.Text), QueueID: have(l.QueueID),
 	}}
 	got := &f.layout
+	// A range of time is asked for; an index where it is a text has none to ask.
+	got.Time = slices.DeleteFunc(got.Time, func(n string) bool { return !caps[n].date })
 	if len(got.Text) == 0 {
 		got.Text = have(l.whole)
 	}
@@ -231,6 +243,11 @@ func fit(l *layout, caps map[string]capability) *fields {
 			p += ".keyword"
 		}
 		f.programs = append(f.programs, p)
+	}
+	for _, n := range ingestFields {
+		if caps[n].date {
+			f.ingest = append(f.ingest, n)
+		}
 	}
 	f.sources = slices.Concat(got.Time, got.Host, got.Program, got.PID, got.Text, got.QueueID)
 	return f

@@ -20,7 +20,8 @@ type hit struct {
 func (h *hit) field(name string) string { return first(values(h.Fields[name])) }
 
 // decodeAnswer reads the answer to a search. Of the hits it makes no more than
-// where their parts lie; the rest is small.
+// where their parts lie; the rest is small. JSON that lacks the shards or the hits is no such answer,
+// although it would read as one of a search that looked everywhere and found nothing.
 func decodeAnswer(body []byte) (*searchAnswer, bool) {
 	var hits []hit
 	from, to := 0, 0 // of the array of hits
@@ -29,10 +30,13 @@ func decodeAnswer(body []byte) (*searchAnswer, bool) {
 		_, ok := s.value()
 		return ok
 	}
+	shards, found := false, false
 	whole := s.members(func(name []byte) bool {
+		shards = shards || string(name) == "_shards" && s.next() == '{'
 		if string(name) != "hits" || s.next() != '{' {
 			return skip()
 		}
+		found = true
 		return s.members(func(name []byte) bool {
 			if string(name) != "hits" || s.next() != '[' {
 				return skip()
@@ -46,7 +50,7 @@ func decodeAnswer(body []byte) (*searchAnswer, bool) {
 			return ok
 		})
 	})
-	if !whole {
+	if !whole || !shards || !found {
 		return nil, false
 	}
 	rest := body

@@ -45,6 +45,12 @@ func (c *Client) sourceIndices(ctx context.Context, patterns []string) ([]source
 	if err != nil {
 		return nil, err
 	}
+	if hidden := untold(indices, checkpoints); len(hidden) > 0 {
+		// A pattern leaves out, without a word, the indices that the user may not ask about. Named, they are refused.
+		if _, err := c.checkpoints(ctx, hidden); err != nil {
+			return nil, err
+		}
+	}
 	out := make([]sourceIndex, 0, len(indices))
 	for name, s := range indices {
 		index := sourceIndex{name: name, uuid: s.uuid, created: s.created, closed: s.closed}
@@ -54,7 +60,7 @@ func (c *Client) sourceIndices(ctx context.Context, patterns []string) ([]source
 				shard, ok := found[n]
 				if !ok {
 					return nil, &Error{
-						Class: ClassSource, Op: "read the source's checkpoints", Index: name,
+						Class: ClassSource, Op: opCheckpoints, Index: name,
 						Err: fmt.Errorf("shard %d has no started primary", n), Hint: "look at the cluster's health; the run begins here again",
 					}
 				}
@@ -67,10 +73,20 @@ func (c *Client) sourceIndices(ctx context.Context, patterns []string) ([]source
 	return out, nil
 }
 
+// untold names one of the open indices without any checkpoint.
+func untold(indices map[string]indexSettings, checkpoints map[string]map[int]sourceShard) []string {
+	for name, s := range indices {
+		if !s.closed && len(checkpoints[name]) == 0 {
+			return []string{name}
+		}
+	}
+	return nil
+}
+
 func noSource(patterns []string) error {
 	return &Error{
 		Class: ClassSetup, Op: "look for the source", Err: fmt.Errorf("no index matches %s", strings.Join(patterns, ",")),
-		Hint: "set POSTWEAVE_SOURCE to the indices that Logstash writes; GET _cat/indices lists them",
+		Hint: "set POSTWEAVE_SOURCE to the indices that Logstash writes; GET _cat/indices lists them; a user without view_index_metadata on them does not see them",
 	}
 }
 
@@ -128,7 +144,7 @@ func (c *Client) indexSettings(ctx context.Context, patterns []string) (map[stri
 // checkpoints returns each primary shard's global checkpoint, by index and
 // shard number.
 func (c *Client) checkpoints(ctx context.Context, patterns []string) (map[string]map[int]sourceShard, error) {
-	const op = "read the source's checkpoints"
+	const op = opCheckpoints
 	res, err := c.Do(ctx, Request{
 		Op: op, Method: http.MethodGet, Path: "/" + indexPath(patterns) + "/_stats/docs",
 		Query: url.Values{

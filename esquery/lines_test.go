@@ -11,10 +11,10 @@ import (
 
 // capsOf makes fields that dynamic mapping would have made of strings.
 func capsOf(names ...string) map[string]capability {
-	caps := map[string]capability{"@timestamp": {true, true}}
+	caps := map[string]capability{"@timestamp": {searchable: true, aggregatable: true, date: true}}
 	for _, n := range names {
-		caps[n] = capability{true, false}
-		caps[n+".keyword"] = capability{true, true}
+		caps[n] = capability{searchable: true}
+		caps[n+".keyword"] = capability{searchable: true, aggregatable: true}
 	}
 	return caps
 }
@@ -55,7 +55,12 @@ func TestLayoutsAreChosen(t *testing.T) {
 			t.Errorf("without %s: %+v", missing, f)
 		}
 	}
-	keyword := map[string]capability{"@timestamp": {true, true}, "syslog_hostname": {true, true}, "syslog_program": {true, true}, "syslog_message": {true, false}, "postfix_queueid": {true, false}}
+	keyword := map[string]capability{"@timestamp": {searchable: true, aggregatable: true, date: true}, "syslog_hostname": {searchable: true, aggregatable: true}, "syslog_program": {searchable: true, aggregatable: true}, "syslog_message": {searchable: true}, "postfix_queueid": {searchable: true}}
+	stamped := capsOf("syslog_hostname", "syslog_program", "syslog_message")
+	stamped["@timestamp"] = capability{searchable: true, aggregatable: true} // a keyword
+	if f := fit(&layouts[0], stamped); f != nil {
+		t.Errorf("time is no date: %+v", f)
+	}
 	if f := fitted(t, keyword); f.host != "syslog_hostname" || f.queueID != "" || f.aggregated() {
 		t.Errorf("keyword host, text queue id: %+v", f)
 	}

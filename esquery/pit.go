@@ -16,39 +16,91 @@ const pitKeepAlive = "10m"
 // pit is an open point in time: discovery and lines are read from the same
 // state of the indices.
 type pit struct {
-	client *Client
-	id     string
-	sizes  map[string]int // in bytes, of the last answer to each kind of search
+	client  *Client
+	id      string
+	indices []string
+	sizes   map[string]int // in bytes, of the last answer to each kind of search
 }
 
 // openPIT opens a point in time on indices; a shard that is missing fails it.
 func (c *Client) openPIT(ctx context.Context, indices []string) (*pit, error) {
+	p := &pit{client: c, indices: indices, sizes: make(map[string]int)}
+	if err := p.open(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// open replaces what p held before. A point in time is lost with the node that
+// keeps it, when an index is closed and opened, or when nothing was asked of it for too long.
+func (p *pit) open(ctx context.Context) error {
 	const op = "open point in time"
-	res, err := c.Do(ctx, Request{
-		Op: op, Method: http.MethodPost, Path: "/" + indexPath(indices) + "/_pit",
+	res, err := p.client.Do(ctx, Request{
+		Op: op, Method: http.MethodPost, Path: "/" + indexPath(p.indices) + "/_pit",
 		Query:  url.Values{"keep_alive": {pitKeepAlive}, "ignore_unavailable": {"false"}, "allow_partial_search_results": {"false"}},
 		Source: true, Idempotent: true, // one more point in time closes by itself
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var answer struct {
-		ID     string      `json:"id"`
-		Shards shardCounts `json:"_shards"`
+		ID     string       `json:"id"`
+		Shards *shardCounts `json:"_shards"` // not told before Elasticsearch 8.15
 	}
-	if json.Unmarshal(res.Body, &answer) != nil || answer.ID == "" || answer.Shards.Failed > 0 {
-		return nil, &Error{Class: ClassSource, Op: op, Err: errors.New("not all shards are in it"), Hint: "look at the cluster's health; the run begins here again"}
+	if json.Unmarshal(res.Body, &answer) != nil || answer.ID == "" || answer.Shards != nil && (answer.Shards.Failed > 0 || answer.Shards.Total == 0) {
+		return &Error{Class: ClassSource, Op: op, Err: errors.New("not all shards are in it"), Hint: "look at the cluster's health; the run begins here again"}
 	}
-	return &pit{client: c, id: answer.ID, sizes: make(map[string]int)}, nil
+	p.id = answer.ID
+	return nil
+}
+
+// maxReopened is how often a slice is begun again because its point in time was
+// lost. One that is lost again and again is no accident.
+const maxReopened = 5
+
+// lost tells that a point in time is no more, and nothing else is wrong.
+func lost(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Type == "search_context_missing_exception"
+}
+
+// deleted returns the index that a request to the source found deleted.
+func deleted(err error) (index string, ok bool) {
+	var e *Error
+	if !errors.As(err, &e) || e.Type != "index_not_found_exception" {
+		return "", false
+	}
+	return e.Index, true
 }
 
 // search sends a search to the point in time. The id may change with each
 // answer; the latest counts.
 func (p *pit) search(ctx context.Context, op string, body object) (*searchAnswer, error) {
+	return p.ask(ctx, op, body, false)
+}
+
+// page sends a search for as much as size says at once. It makes that less while it
+// is too much for Elasticsearch. got is what the answer was asked to hold.
+func (p *pit) page(ctx context.Context, op string, body object, size *page, set func(int)) (a *searchAnswer, got int, err error) {
+	for {
+		got = size.size
+		set(got)
+		a, err = p.ask(ctx, op, body, size.divisible())
+		if err == nil {
+			size.done()
+			return a, got, nil
+		}
+		if err := size.smaller(ctx, err); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+func (p *pit) ask(ctx context.Context, op string, body object, divisible bool) (*searchAnswer, error) {
 	body["pit"] = object{"id": p.id, "keep_alive": pitKeepAlive}
 	a, err := p.client.search(ctx, Request{
 		Op: op, Method: http.MethodPost, Path: "/_search", Query: url.Values{"allow_partial_search_results": {"false"}},
-		Body: body.json(), Idempotent: true, Source: true,
+		Body: body.json(), Idempotent: true, Source: true, Divisible: divisible,
 		Expect: p.sizes[op],
 	})
 	if err != nil {
@@ -64,7 +116,7 @@ func (p *pit) search(ctx context.Context, op string, body object) (*searchAnswer
 // close gives the point in time back, even where ctx has ended. A failure
 // costs the cluster ten minutes of its keeping and nothing else, so it is not reported.
 func (p *pit) close(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := parting(ctx, 5*time.Second)
 	defer cancel()
 	_, _ = p.client.Do(ctx, Request{
 		Op: "close point in time", Method: http.MethodDelete, Path: "/_pit", Body: object{"id": p.id}.json(), Idempotent: true,

@@ -105,12 +105,17 @@ func TestDecodeAnswer(t *testing.T) {
 	if two.field("host.name") != "mx1" || two.field("queue_id") != "A" || two.field("other") != "" || two.Source != nil {
 		t.Errorf("%+v", two)
 	}
-	for _, none := range []string{`{"hits":{"hits":[]}}`, `{"hits":null,"timed_out":true}`, `{"hits":{"hits":null}}`, `{}`} {
+	for _, none := range []string{`{"_shards":{},"hits":{"hits":[]}}`, `{"hits":{"hits":null},"_shards":{"total":1}}`, `{"_shards":{"total":1},"hits":{"total":{"value":0}}}`} {
 		if a, ok := decodeAnswer([]byte(none)); !ok || len(a.Hits.Hits) != 0 {
 			t.Errorf("%s: %+v, %v", none, a, ok)
 		}
 	}
-	for _, broken := range []string{``, `[]`, `{"hits":{"hits":[{"_id":"a"}`, `{"hits":{"hits":[{"_seq_no":"x"}]}}`, `{"timed_out":"no"}`, `{"a":1`} {
+	for _, broken := range []string{
+		``, `[]`, `{"hits":{"hits":[{"_id":"a"}`, `{"a":1`,
+		`{"_shards":{},"hits":{"hits":[{"_seq_no":"x"}]}}`, `{"_shards":{},"hits":{},"timed_out":"no"}`,
+		// It would read as the answer of a search that looked everywhere and found nothing.
+		`{}`, `{"_shards":{"total":1,"failed":0}}`, `{"hits":{"total":{"value":0},"hits":[]}}`, `{"_shards":null,"hits":{"hits":[]}}`, `{"_shards":{"total":1},"hits":null}`,
+	} {
 		if _, ok := decodeAnswer([]byte(broken)); ok {
 			t.Errorf("%s: taken", broken)
 		}

@@ -69,18 +69,40 @@ func (c *Client) search(ctx context.Context, req Request) (*searchAnswer, error)
 	if err != nil {
 		return nil, err
 	}
-	class := ClassUnavailable
-	if req.Source {
-		class = ClassSource
+	a, err := req.wholeAnswer(res.Body)
+	if err == nil && a.Shards.Total == 0 {
+		err = &Error{Class: req.class(), Op: req.Op, Err: errNoShard, Hint: hintNotWhole}
 	}
-	a, ok := decodeAnswer(res.Body)
-	if !ok {
-		return nil, &Error{Class: class, Op: req.Op, Err: errors.New("the answer is no JSON of a search")}
-	}
-	if err := a.whole(); err != nil {
-		return nil, &Error{Class: class, Op: req.Op, Err: err, Hint: "look at the cluster's health and at the mappings of the indices; the run begins here again"}
+	if err != nil {
+		return nil, err
 	}
 	a.size = len(res.Body)
+	return a, nil
+}
+
+// errNoShard is of an answer that looks like one of an index without documents:
+// the index is gone, or its cluster.
+var errNoShard = errors.New("the search looked at no shard at all")
+
+const hintNotWhole = "look at the cluster's health and at the mappings of the indices; the run begins here again"
+
+// class is what a bad answer amounts to.
+func (r Request) class() Class {
+	if r.Source {
+		return ClassSource
+	}
+	return ClassUnavailable
+}
+
+// wholeAnswer reads the answer to a search, and believes only a whole one.
+func (r Request) wholeAnswer(body []byte) (*searchAnswer, error) {
+	a, ok := decodeAnswer(body)
+	if !ok {
+		return nil, &Error{Class: r.class(), Op: r.Op, Err: errors.New("the answer is no JSON of a search")}
+	}
+	if err := a.whole(); err != nil {
+		return nil, &Error{Class: r.class(), Op: r.Op, Err: err, Hint: hintNotWhole}
+	}
 	return a, nil
 }
 

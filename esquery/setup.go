@@ -97,6 +97,17 @@ func (c *Client) CheckTarget(ctx context.Context, target, state string) error {
 	if err := validNames(target, state); err != nil {
 		return err
 	}
+	well, err := c.glance(ctx, target, state)
+	if err != nil {
+		return err
+	}
+	if well {
+		template, hidden, err := c.templateMark(ctx, target)
+		if err == nil && template == nil && !hidden {
+			err = errNoTemplate(target)
+		}
+		return err
+	}
 	found, err := c.inspect(ctx, target, state)
 	if err != nil {
 		return err
@@ -105,7 +116,7 @@ func (c *Client) CheckTarget(ctx context.Context, target, state string) error {
 	case len(found.target) == 0:
 		return setupError(target, errors.New("there is no such alias"), hintSetup)
 	case found.template == nil && !found.templateHidden:
-		return setupError(target, errors.New("there is no index template of that name"), hintSetup)
+		return errNoTemplate(target)
 	case len(found.state) == 0:
 		return setupError(state, errors.New("there is no such index"), hintSetup)
 	case len(found.log) == 0:
@@ -117,6 +128,10 @@ func (c *Client) CheckTarget(ctx context.Context, target, state string) error {
 		}
 	}
 	return nil
+}
+
+func errNoTemplate(target string) *Error {
+	return setupError(target, errors.New("there is no index template of that name"), hintSetup)
 }
 
 func validNames(target, state string) error {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/postweave/postweave/worker/message"
 )
 
@@ -38,9 +40,24 @@ type touched struct {
 	lines int // all lines that are to be read
 }
 
-// read discovers what a slice holds and then reads it. An answer that does not
-// hold just what the discovery counted is not used.
+// read is one slice whole, from one point in time. Where that is lost meanwhile, what
+// was read of the slice is thrown away and the slice begun again from a new one.
 func (s *slice) read(ctx context.Context) (*message.Batch, error) {
+	for reopened := 0; ; reopened++ {
+		b, err := s.readOnce(ctx)
+		if !lost(err) || reopened == maxReopened {
+			return b, err
+		}
+		s.source.log.Warn("the point in time was lost, opening another", zap.Error(err))
+		if err := s.pit.open(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readOnce discovers what a slice holds and then reads it. An answer that does not
+// hold just what the discovery counted is not used.
+func (s *slice) readOnce(ctx context.Context) (*message.Batch, error) {
 	t, err := s.discover(ctx)
 	if err != nil {
 		return nil, err
@@ -76,32 +93,49 @@ func (s *slice) read(ctx context.Context) (*message.Batch, error) {
 // an index has them only as text, the lines are counted instead.
 func (f *fields) aggregated() bool { return f.host != "" && f.queueID != "" }
 
-// discover asks which keys got how many lines, in one page of a composite
-// aggregation, and how many lines there are to read in all. errTooWide is returned where that is
-// more than a slice may hold.
+// discover asks which keys got how many lines, by a composite aggregation, and
+// how many lines there are to read in all. errTooWide is returned where that is more than a slice may
+// hold. One page holds all keys of a slice, save where a circuit breaker made pages smaller.
 func (s *slice) discover(ctx context.Context) (t touched, err error) {
 	body := object{"size": 0, "track_total_hits": sliceLines + 1, "query": s.query()}
+	composite := object{}
 	if s.fields.aggregated() {
-		body["aggs"] = object{"touched": object{"composite": object{
-			"size": sliceKeys,
-			"sources": []object{
-				{"host": object{"terms": object{"field": s.fields.host}}},
-				{"id": object{"terms": object{"field": s.fields.queueID}}},
-			},
-		}}}
+		composite["sources"] = []object{
+			{"host": object{"terms": object{"field": s.fields.host}}},
+			{"id": object{"terms": object{"field": s.fields.queueID}}},
+		}
+		body["aggs"] = object{"touched": object{"composite": composite}}
 	}
-	a, err := s.pit.search(ctx, "find touched queue ids", body)
-	if err != nil {
-		return t, err
+	for buckets := 0; ; {
+		a, size, err := s.pit.page(ctx, "find touched queue ids", body, s.source.keysPage, func(n int) { composite["size"] = n })
+		if err != nil {
+			return t, err
+		}
+		if t.lines = int(a.Hits.Total.Value); t.lines > sliceLines {
+			return t, errTooWide
+		}
+		if !s.fields.aggregated() {
+			return t, nil
+		}
+		n, after, err := t.count(a.Aggregations)
+		if err != nil {
+			return t, err
+		}
+		if buckets += n; buckets >= sliceKeys {
+			return t, errTooWide
+		}
+		if n < size || after == nil {
+			return t, nil
+		}
+		composite["after"] = after
 	}
-	if t.lines = int(a.Hits.Total.Value); t.lines > sliceLines {
-		return t, errTooWide
-	}
-	if !s.fields.aggregated() {
-		return t, nil
-	}
+}
+
+// count adds one page of the aggregation. after is where the next one begins.
+func (t *touched) count(aggregations json.RawMessage) (buckets int, after json.RawMessage, err error) {
 	var aggs struct {
 		Touched struct {
+			After   json.RawMessage `json:"after_key"`
 			Buckets []struct {
 				Key struct {
 					ID json.RawMessage `json:"id"`
@@ -110,11 +144,8 @@ func (s *slice) discover(ctx context.Context) (t touched, err error) {
 			} `json:"buckets"`
 		} `json:"touched"`
 	}
-	if err := json.Unmarshal(a.Aggregations, &aggs); err != nil {
-		return t, &Error{Class: ClassSource, Op: "find touched queue ids", Err: errors.New("the answer has no aggregation")}
-	}
-	if len(aggs.Touched.Buckets) >= sliceKeys {
-		return t, errTooWide
+	if err := json.Unmarshal(aggregations, &aggs); err != nil {
+		return 0, nil, &Error{Class: ClassSource, Op: "find touched queue ids", Err: errors.New("the answer has no aggregation")}
 	}
 	for _, b := range aggs.Touched.Buckets {
 		if string(b.Key.ID) == `"NOQUEUE"` { // no key but a word; its lines are read like all
@@ -123,13 +154,12 @@ func (s *slice) discover(ctx context.Context) (t touched, err error) {
 		t.keys++
 		t.pairs += b.Count
 	}
-	return t, nil
+	return len(aggs.Touched.Buckets), aggs.Touched.After, nil
 }
 
 // lines reads the slice's lines into a batch. It returns how many pairs of host
 // and queue id field they have, and how many documents hold no line.
 func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int, err error) {
-	size := pageLines
 	decoder := newLineDecoder(s.fields)
 	body := object{
 		"track_total_hits": false, "sort": []object{{"_shard_doc": "asc"}},
@@ -141,12 +171,7 @@ func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int,
 		body["_source"] = true
 	}
 	for {
-		body["size"] = size
-		a, err := s.pit.search(ctx, "read lines", body)
-		if errors.Is(err, errAnswerTooLarge) && size > 1 {
-			size /= 2
-			continue
-		}
+		a, size, err := s.pit.page(ctx, "read lines", body, s.source.linesPage, func(n int) { body["size"] = n })
 		if err != nil {
 			return 0, 0, err
 		}
@@ -173,11 +198,11 @@ func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int,
 // the slice a second time, and so is asked only where the documents' own values do not add up.
 func (s *slice) indexed(ctx context.Context) (pairs int, err error) {
 	body := object{
-		"size": pageLines, "track_total_hits": false, "sort": []object{{"_shard_doc": "asc"}},
+		"track_total_hits": false, "sort": []object{{"_shard_doc": "asc"}},
 		"query": s.query(), "_source": false, "docvalue_fields": []string{s.fields.host, s.fields.queueID},
 	}
 	for {
-		a, err := s.pit.search(ctx, "count queue ids", body)
+		a, size, err := s.pit.page(ctx, "count queue ids", body, s.source.linesPage, func(n int) { body["size"] = n })
 		if err != nil {
 			return 0, err
 		}
@@ -187,7 +212,7 @@ func (s *slice) indexed(ctx context.Context) (pairs int, err error) {
 			ids = slices.DeleteFunc(ids, func(id string) bool { return id == "NOQUEUE" })
 			pairs += len(values(h.Fields[s.fields.host])) * len(ids)
 		}
-		if len(a.Hits.Hits) < pageLines {
+		if len(a.Hits.Hits) < size {
 			return pairs, nil
 		}
 		body["search_after"] = a.Hits.Hits[len(a.Hits.Hits)-1].Sort

@@ -2,13 +2,12 @@ package esquery
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 )
 
-// Source is the raw lines as Logstash indexed them. [Source.Arrivals] reads
+// Source is the raw lines as Logstash indexed them. [Source.Incoming] reads
 // what is new, [Source.Days] a range of time; both satisfy worker.Source.
 type Source struct {
 	client   *Client
@@ -17,6 +16,12 @@ type Source struct {
 	programs []string
 	log      *zap.Logger
 	notes    []string
+	now      func() time.Time
+
+	lenient     bool // goes on where the source may not be refreshed
+	unrefreshed bool // it may not
+
+	keysPage, linesPage *page // of the searches for keys and for lines
 }
 
 // SourceOptions name the raw lines and say how they are read.
@@ -30,8 +35,11 @@ type SourceOptions struct {
 	Programs []string
 	Horizon  time.Duration     // how far back a first run looks; 0 is DefaultHorizon
 	HostMap  map[string]string // old names of servers to new ones
+	Overlap  time.Duration     // how late a line may show itself where arrival cannot be followed; 0 is DefaultOverlap
 	Since    time.Time         // a first run reads lines from then on, instead of within the horizon
 	DryRun   bool              // read only: no cursor is moved
+	Holder   string            // name of this run in the lease; empty is host and process
+	Width    int64             // operations that the first slice spans; 0 is enough for any but a test
 	Logger   *zap.Logger
 }
 
@@ -53,13 +61,6 @@ func (c *Client) Source(o SourceOptions) (*Source, error) {
 	if len(o.Patterns) == 0 {
 		return nil, setupError("", fmt.Errorf("no source is named"), "set POSTWEAVE_SOURCE")
 	}
-	for _, pattern := range o.Patterns {
-		if strings.Contains(pattern, ":") {
-			// A remote index tells neither its shards' checkpoints nor its history.
-			return nil, setupError("", fmt.Errorf("POSTWEAVE_SOURCE: %s is in a remote cluster, and what arrives there cannot be followed", pattern),
-				"run postweave against the cluster that holds the raw lines")
-		}
-	}
 	tried, err := profile(o.Fields)
 	if err != nil {
 		return nil, err
@@ -67,7 +68,10 @@ func (c *Client) Source(o SourceOptions) (*Source, error) {
 	if o.Horizon == 0 {
 		o.Horizon = DefaultHorizon
 	}
-	s := &Source{client: c, options: o, tried: tried, programs: o.Programs, log: o.Logger}
+	if o.Overlap == 0 {
+		o.Overlap = DefaultOverlap
+	}
+	s := &Source{client: c, options: o, tried: tried, programs: o.Programs, log: o.Logger, now: time.Now, keysPage: newPage(sliceKeys), linesPage: newPage(pageLines)}
 	if len(s.programs) == 0 {
 		s.programs = DefaultPrograms
 	}

@@ -1,6 +1,7 @@
 package esquery
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -13,13 +14,13 @@ import (
 	"strings"
 )
 
-// stateDoc is one document of the state index: a cursor or the position of a
+// stateDoc is one document of the state index: a cursor, a lease or the position of a
 // backfill. It is written by compare-and-set only. What is lost with it is work, never data.
 type stateDoc struct {
 	client *Client
 	index  string
 	id     string
-	kind   string // "cursor" or "backfill"
+	kind   string // "cursor", "lease" or "backfill"
 	source string
 	target string
 
@@ -48,7 +49,7 @@ func (d *stateDoc) load(ctx context.Context, what any) (bool, error) {
 		return false, err
 	}
 	var answer struct {
-		Found       bool  `json:"found"`
+		Found       *bool `json:"found"`
 		SeqNo       int64 `json:"_seq_no"`
 		PrimaryTerm int64 `json:"_primary_term"`
 		Source      struct {
@@ -62,16 +63,41 @@ func (d *stateDoc) load(ctx context.Context, what any) (bool, error) {
 	if res.Status == http.StatusNotFound && len(answer.Error) > 0 {
 		return false, &Error{Class: ClassSetup, Op: "read the " + d.kind, Index: d.index, Status: res.Status, Hint: "the state index is missing: run `postweave setup`"}
 	}
-	d.found = answer.Found
-	if !answer.Found {
+	// A document that is taken for missing would be a first run, which leaves old lines out.
+	if answer.Found == nil || *answer.Found != (res.Status == http.StatusOK) || *answer.Found && answer.PrimaryTerm == 0 {
+		return false, &Error{
+			Class: ClassUnavailable, Op: "read the " + d.kind, Index: d.index, Status: res.Status,
+			Err: errors.New("the answer does not say whether there is one"), Hint: "is there a proxy that alters answers?",
+		}
+	}
+	if d.found = *answer.Found; !d.found {
 		return false, nil
 	}
 	d.seqNo, d.primaryTerm = answer.SeqNo, answer.PrimaryTerm
 	if err := json.Unmarshal(answer.Source.Payload, what); err != nil {
-		return false, &Error{
-			Class: ClassSetup, Op: "read the " + d.kind, Index: d.index,
-			Err: errors.New("its document is damaged"), Hint: "start over with --reset-cursor; no document is lost by that",
-		}
+		return false, d.damaged()
+	}
+	return true, nil
+}
+
+func (d *stateDoc) damaged() *Error {
+	return &Error{
+		Class: ClassSetup, Op: "read the " + d.kind, Index: d.index,
+		Err: errors.New("its document is damaged"), Hint: "start over with --reset-cursor; no document is lost by that",
+	}
+}
+
+// reload reads the payload once more. It tells whether another process wrote it
+// meanwhile, and leaves what alone where not.
+func (d *stateDoc) reload(ctx context.Context, what any) (moved bool, err error) {
+	before := *d
+	var payload json.RawMessage
+	found, err := d.load(ctx, &payload)
+	if err != nil || !found || before.found && before.seqNo == d.seqNo && before.primaryTerm == d.primaryTerm {
+		return false, err
+	}
+	if err := json.Unmarshal(payload, what); err != nil {
+		return false, d.damaged()
 	}
 	return true, nil
 }
@@ -89,7 +115,23 @@ func (d *stateDoc) save(ctx context.Context, payload any) error {
 	if err != nil {
 		return fmt.Errorf("write the %s: %w", d.kind, err)
 	}
-	return d.put(ctx, http.MethodPut, body)
+	err = d.put(ctx, http.MethodPut, body)
+	if !errors.Is(err, errStateRace) {
+		return err
+	}
+	// The answer to a write may be lost on the way. Tried again, it meets itself.
+	var there json.RawMessage
+	now := *d
+	if found, failed := now.load(ctx, &there); failed != nil || !found || !sameJSON(there, raw) {
+		return errors.Join(err, failed)
+	}
+	*d = now
+	return nil
+}
+
+func sameJSON(a, b []byte) bool {
+	var x, y bytes.Buffer
+	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }
 
 // remove deletes the document on the same condition.
@@ -129,8 +171,11 @@ func (d *stateDoc) put(ctx context.Context, method string, body []byte) error {
 		return errStateRace
 	case res.Status == http.StatusNotFound:
 		return &Error{Class: ClassSetup, Op: "write the " + d.kind, Index: d.index, Status: res.Status, Hint: "the state index is missing: run `postweave setup`"}
-	case json.Unmarshal(res.Body, &answer) != nil:
-		return &Error{Class: ClassUnavailable, Op: "write the " + d.kind, Index: d.index, Err: errors.New("the answer is no JSON")}
+	case json.Unmarshal(res.Body, &answer) != nil || answer.PrimaryTerm == 0:
+		return &Error{
+			Class: ClassUnavailable, Op: "write the " + d.kind, Index: d.index, Status: res.Status,
+			Err: errors.New("the answer does not say what was written"), Hint: "is there a proxy that alters answers? The run begins here again",
+		}
 	}
 	d.found, d.seqNo, d.primaryTerm = true, answer.SeqNo, answer.PrimaryTerm
 	return nil
