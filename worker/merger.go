@@ -26,7 +26,9 @@ const (
 
 // Merger brings the target's documents up to date with batches of lines.
 type Merger struct {
-	Target  Target
+	Target Target
+	// Archive finds rejects by their ids; nil where none are looked for.
+	Archive Archive
 	Options message.Options
 	// Concurrency is how many groups of keys are worked on at once. Zero is one.
 	Concurrency int
@@ -122,14 +124,13 @@ func (m *Merger) bring(ctx context.Context, work []*keyWork) error {
 
 // plan reads the keys' documents and plans what to write.
 func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
-	stored, err := m.Target.Find(ctx, keysOf(work))
+	stored, err := m.lookUp(ctx, work)
 	if err != nil {
 		return err
 	}
-	byKey := groupStored(stored)
 	var scratch []byte
 	for _, w := range work {
-		if err := m.planKey(ctx, w, byKey[w.key], &scratch); err != nil {
+		if err := m.planKey(ctx, w, stored(w), &scratch); err != nil {
 			return err
 		}
 	}
@@ -188,10 +189,10 @@ type planned struct {
 	step *step
 }
 
-// dueSteps lists the steps of one phase, of keys without a conflict so far.
+// dueSteps lists the steps of one phase, of keys without a conflict so far whose plan is to be carried out.
 func dueSteps(work []*keyWork, p phase) (changes []message.Change, owners []planned) {
 	for _, w := range work {
-		if w.conflict {
+		if w.conflict || w.spared {
 			continue
 		}
 		for i := range w.steps {
@@ -231,7 +232,11 @@ func (m *Merger) takeOutcomes(ctx context.Context, owners []planned, outcomes []
 // that the message stays findable and keeps its lines.
 func (m *Merger) quarantine(ctx context.Context, p planned, refused message.Outcome) error {
 	if p.step.fate == quarantined || p.step.doc == nil {
-		return fmt.Errorf("write: the target refuses even the stub of a document (%s): its mapping is not ours, see `postweave setup`", refused.Type)
+		why := "its mapping is not ours, see `postweave setup`"
+		if refused.Type == "http_413" {
+			why = "its lines alone are larger than http.max_content_length of Elasticsearch or the limit of a proxy before it; raise it"
+		}
+		return fmt.Errorf("write: the target refuses even the stub of a document (%s): %s", refused.Type, why)
 	}
 	p.step.fate = quarantined
 	p.step.change.Source = p.step.doc.AppendStubJSON(nil, refused.Type)

@@ -62,6 +62,16 @@ type keyWork struct {
 	unparsed int
 	warnings []string
 	conflict bool // another writer changed one of the documents meanwhile
+
+	// careful is set where nothing new was read: then no document may lose anything, see spare.
+	careful bool
+	spared  bool             // the plan is not carried out
+	parts   []message.Stored // of a careful plan: the pieces of logs that it was made with
+	told    int              // differences that were told of, see Verify
+	// reject says that the key is that of a NOQUEUE reject, which has no queue id: lines has its one line,
+	// and ids are those of the documents to look at.
+	reject bool
+	ids    []string
 }
 
 // ErrNewerSchema says that a document was written by a newer postweave.
@@ -73,7 +83,7 @@ var ErrNewerSchema = errors.New("a document in the target was written by a newer
 //
 // parts are the pieces of their logs that are stored beside the documents.
 func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, scratch *[]byte) error {
-	w.steps, w.held, w.conflict = nil, nil, false
+	w.steps, w.held, w.conflict, w.spared = nil, nil, false, false
 	union := slices.Clone(w.lines)
 	for _, s := range slices.Concat(stored, parts) {
 		lines, schema, err := message.StoredLines(s.Source)
@@ -85,9 +95,20 @@ func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, scratc
 		}
 		union = append(union, lines...)
 	}
-	w.docs = message.Merge(w.key, union, o)
+	if w.reject {
+		w.docs = w.rejectDocuments(o)
+	} else {
+		w.docs = message.Merge(w.key, union, o)
+	}
 	message.Attach(w.docs, w.found)
-	return w.compare(stored, parts, o, scratch)
+	if err := w.compare(stored, parts, o, scratch); err != nil {
+		return err
+	}
+	if !w.careful {
+		return nil
+	}
+	w.parts = parts
+	return w.spare(stored, parts)
 }
 
 // compare turns the difference between stored and merged documents into steps.
@@ -250,7 +271,7 @@ func (w *keyWork) note(id string, f fate) {
 // settle forgets what is no longer needed once the plan is carried out: the
 // documents, which take more memory than anything else.
 func (w *keyWork) settle(dryRun bool) {
-	if dryRun {
+	if dryRun && !w.spared {
 		for i := range w.steps {
 			w.confirm(&w.steps[i], message.Outcome{})
 		}
@@ -263,7 +284,7 @@ func (w *keyWork) settle(dryRun bool) {
 		w.unparsed += w.docs[i].Unparsed
 		w.warnings = append(w.warnings, w.docs[i].Warnings...)
 	}
-	w.docs, w.steps = nil, nil
+	w.docs, w.steps, w.parts = nil, nil, nil
 }
 
 // tally adds the key to a report.

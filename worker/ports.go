@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"github.com/postweave/postweave/worker/message"
 )
@@ -33,4 +34,31 @@ type Target interface {
 	// Write carries out the changes, each on its condition, and returns one outcome for each.
 	// An error means that the outcome of at least one change is not known.
 	Write(ctx context.Context, changes []message.Change) ([]message.Outcome, error)
+}
+
+// Range is the source's lines of a range of time.
+type Range interface {
+	// Each calls take with one slice of time after the other, from ≤ time < to, until
+	// the range is covered or take fails. The batch is take's to keep.
+	Each(ctx context.Context, take func(ctx context.Context, from, to time.Time, b *message.Batch) error) error
+}
+
+// Archive is what a target holds by time. Documents that come or go meanwhile
+// may be in an answer or not.
+type Archive interface {
+	// Within calls take with pages of the outlines of the messages whose @timestamp is from
+	// ≤ @timestamp < to, in any order.
+	Within(ctx context.Context, from, to time.Time, take func(ctx context.Context, page []message.Outline) error) error
+	// Rejects does the same with the documents of NOQUEUE rejects.
+	Rejects(ctx context.Context, from, to time.Time, take func(ctx context.Context, page []message.Stored) error) error
+	// Identified returns those documents of the ids that there are, in any order, as of the last
+	// Refresh or later.
+	Identified(ctx context.Context, ids []string) ([]message.Stored, error)
+}
+
+// Outlines is a target that need not be read whole.
+type Outlines interface {
+	// Outlines returns those of all documents of the keys, in any order, as of the last
+	// Refresh or later.
+	Outlines(ctx context.Context, keys []message.Key) ([]message.Outline, error)
 }

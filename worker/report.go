@@ -9,7 +9,7 @@ import (
 
 // Report is what a run did. All of it are counts but the times.
 type Report struct {
-	Command string `json:"command"` // run or backfill
+	Command string `json:"command"` // run, backfill or rebuild
 
 	Slices  int `json:"slices"`
 	Lines   int `json:"lines"`    // read
@@ -53,8 +53,12 @@ func (r Report) String() string {
 	if r.DryRun {
 		verb = " (dry run, nothing written)"
 	}
-	fmt.Fprintf(&b, "%s%s: %s in %s: %s, %s: %d created, %d updated, %d unchanged",
-		r.Command, verb, count(r.Lines, "line"), elapsed(r.Seconds), count(r.Keys, "queue id"), count(r.Documents, "document"),
+	what := count(r.Lines, "line") + " in "
+	if r.Command == "rebuild" { // it reads documents
+		what = "done in "
+	}
+	fmt.Fprintf(&b, "%s%s: %s%s: %s, %s: %d created, %d updated, %d unchanged",
+		r.Command, verb, what, elapsed(r.Seconds), count(r.Keys, "queue id"), count(r.Documents, "document"),
 		r.Created, r.Updated, r.Unchanged)
 	if r.Deleted > 0 {
 		fmt.Fprintf(&b, ", %d deleted", r.Deleted)

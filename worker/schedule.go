@@ -66,18 +66,51 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer abort()
 	stop := make(chan struct{})
 	due := make(chan struct{}, 1)
-	due <- struct{}{} // at once: a daemon that shows nothing for five minutes looks broken
-	c := cron.New(cron.WithLocation(zone))
-	c.Schedule(schedule, cron.FuncJob(func() {
-		select {
-		case due <- struct{}{}:
-		default:
-			log.Warn("skipped a moment of the schedule: the run before it is still at work")
-		}
-	}))
-	c.Start()
-	defer func() { <-c.Stop().Done() }()
+	due <- struct{}{}                                                 // at once: a daemon that shows nothing for five minutes looks broken
+	clock := func() time.Time { return time.Now().Round(0).In(zone) } // as on the wall
+	watching, enough := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		follow(watching, schedule, clock, func() {
+			select {
+			case due <- struct{}{}:
+			default:
+				log.Warn("skipped a moment of the schedule: the run before it is still at work")
+			}
+		})
+	}()
+	defer func() { enough(); <-watched }()
 	return d.loop(ctx, jobCtx, abort, due, stop, log)
+}
+
+// lookEvery is how often the clock is looked at while nothing is due.
+const lookEvery = 5 * time.Second
+
+// follow calls due at each moment of the schedule, until ctx ends.
+//
+// It stands for robfig/cron's own runner, which sleeps until the next moment in one go: a clock that is set back by a day
+// meanwhile keeps it asleep for that day.
+func follow(ctx context.Context, schedule cron.Schedule, clock func() time.Time, due func()) {
+	last := clock()
+	for next := schedule.Next(last); !next.IsZero(); { // zero is never
+		timer := time.NewTimer(min(next.Sub(last), lookEvery))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		now := clock()
+		switch {
+		case !now.Before(next):
+			due()
+			next = schedule.Next(now)
+		case now.Before(last): // the clock was set back
+			next = schedule.Next(now)
+		}
+		last = now
+	}
 }
 
 // loop runs the job whenever it is due. One goroutine runs jobs, so that two

@@ -90,3 +90,35 @@ func TestDaemonBreaksOffWhatDoesNotDrain(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is set neither silences the schedule until it shows the old time
+// again nor makes up for what it has jumped over.
+func TestScheduleFollowsAClockThatIsSet(t *testing.T) {
+	for name, by := range map[string]time.Duration{"back": -24 * time.Hour, "ahead": 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				schedule, err := parseSchedule("*/5 * * * *")
+				if err != nil {
+					t.Fatal(err)
+				}
+				var wrong atomic.Int64
+				var due atomic.Int32
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go follow(ctx, schedule, func() time.Time { return time.Now().Add(time.Duration(wrong.Load())).Round(0).UTC() }, func() { due.Add(1) })
+				time.Sleep(11 * time.Minute)
+				synctest.Wait()
+				if n := due.Load(); n != 2 {
+					t.Fatalf("due %d times in eleven minutes, want twice", n)
+				}
+				wrong.Store(int64(by))
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				// Ahead, the moments in between are one.
+				if n := due.Load() - 2; n < 2 || n > 3 {
+					t.Errorf("due %d times in the ten minutes after the clock was set, want twice or, once more, at once", n)
+				}
+			})
+		})
+	}
+}

@@ -33,6 +33,11 @@ func TestStampsOfARepeatedHour(t *testing.T) {
 			[]string{"14:29:00", "14:31:00", "14:59:00", "15:01:00", "15:20:00", "15:30:00"},
 		},
 		{
+			"Europe/Berlin", // the log begins in the hour: nothing is before it to tell which
+			[]string{"Oct 25 02:30:00", "Oct 25 02:45:00", "Oct 25 02:00:00", "Oct 25 02:30:00", "Oct 25 03:00:01"},
+			[]string{"00:30:00", "00:45:00", "01:00:00", "01:30:00", "02:00:01"},
+		},
+		{
 			"Europe/Berlin", // no hour is repeated: a gap and a line out of order stay what they are
 			[]string{"Oct 26 01:00:00", "Oct 26 02:30:00", "Oct 26 02:00:00", "Oct 26 05:00:00"},
 			[]string{"00:00:00", "01:30:00", "01:00:00", "04:00:00"},

@@ -265,6 +265,8 @@ func (s *source) parseFirst(raw string) (postlog.Line, error) {
 		line, err = postlog.ParseLine(raw, year, s.zone)
 	}
 	if err == nil {
+		// Nothing is before it: in the hour that comes twice it is the earlier one, whatever time.Date gives.
+		line.Time = s.unfold(line.Time)
 		s.last, s.year = line.Time, year
 	}
 	return line, err
