@@ -81,6 +81,10 @@ func (c Config) checkOne(s setting, from origin) error {
 		if c.Horizon > 0 && c.Horizon < time.Minute {
 			return bad(durationText(c.Horizon), "a minute or more")
 		}
+	case "OVERLAP":
+		if c.Overlap > 0 && c.Overlap < time.Second {
+			return bad(durationText(c.Overlap), "a second or more")
+		}
 	case "SCHEDULE":
 		if err := checkSchedule(c.Schedule); err != nil {
 			return fmt.Errorf("%s: %q %w", from.of(s), c.Schedule, err)

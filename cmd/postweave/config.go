@@ -48,6 +48,9 @@ type Config struct {
 	// Horizon is how far back a first run reads, counted
 	// from the lines' own times. Postfix's queue life is 5 days.
 	Horizon time.Duration `env:"HORIZON" envDefault:"144h" want:"a duration such as 144h or 6d"`
+	// Overlap is how long a line may take from its ingest time until a search
+	// shows it, where lines cannot be followed in order of arrival.
+	Overlap time.Duration `env:"OVERLAP" envDefault:"10m" want:"a duration such as 10m or 1h"`
 	// Fields is the name of a field profile, or the path of a file that names each field.
 	Fields string `env:"FIELDS" envDefault:"auto"`
 	// Programs are patterns of the programs whose lines are read where the
@@ -76,7 +79,7 @@ type Config struct {
 // The settings that go together, for the commands to pick from.
 var (
 	connectionSettings = []string{"ES_URL", "ES_API_KEY", "ES_USERNAME", "ES_PASSWORD", "ES_CLOUD_ID", "ES_CA", "ES_CA_FINGERPRINT", "ES_CLIENT_CERT", "ES_CLIENT_KEY", "RETRY_BUDGET", "MAX_REQUESTS_PER_SECOND"}
-	sourceSettings     = []string{"SOURCE", "FIELDS", "PROGRAMS", "HORIZON", "HOST_MAP", "LOCAL_DOMAINS"}
+	sourceSettings     = []string{"SOURCE", "FIELDS", "PROGRAMS", "HORIZON", "OVERLAP", "HOST_MAP", "LOCAL_DOMAINS"}
 	writeSettings      = []string{"TARGET", "STATE", "MAX_CONCURRENCY"}
 	logSettings        = []string{"LOG_LEVEL", "LOG_FORMAT"}
 )

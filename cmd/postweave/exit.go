@@ -33,7 +33,7 @@ var exitCodes = []struct {
 	{exitUnavailable, "Elasticsearch was unavailable for longer than the retry budget"},
 	{exitAuth, "authentication, privilege or TLS"},
 	{exitSource, "the source is incomplete: failed shards, an unreadable index, missing fields, a damaged log file"},
-	{exitQuarantined, "some documents were quarantined: the cursor has moved and they can be found"},
+	{exitQuarantined, "some documents are not as they should be: quarantined (the cursor has moved, they can be found), or verify or rebuild found them so and did not mend them"},
 	{exitBlocked, "the target is blocked: disk full or a write block"},
 	{exitSchema, "the target was written by a newer postweave"},
 	{exitInterrupted, "stopped by SIGINT: the cursor stands past the confirmed work"},

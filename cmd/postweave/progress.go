@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"go.uber.org/zap"
 )
 
 // progress shows how far a backfill is. Its methods are called from one
@@ -24,6 +25,14 @@ func newProgress(w io.Writer, title string) progress {
 		return noProgress{}
 	}
 	return &bar{w: w, title: title}
+}
+
+// quietBesideBar is the logger without what a bar shows already.
+func (a *app) quietBesideBar() *zap.Logger {
+	if isTerminal(a.stderr) && a.cfg.LogLevel == "info" {
+		return a.logger.WithOptions(zap.IncreaseLevel(zap.WarnLevel)) // the bar says what an entry for each slice would
+	}
+	return a.logger
 }
 
 type noProgress struct{}

@@ -37,6 +37,7 @@ type action interface {
 func commands() []command {
 	return []command{
 		runCommand, daemonCommand, backfillCommand, mergeCommand, traceCommand, setupCommand,
+		verifyCommand, rebuildCommand,
 		versionCommand, completionCommand, helpCommand,
 	}
 }

@@ -29,6 +29,7 @@ var environmentTable = []settingHelp{
 	{"TARGET", "ALIAS", "postfix-messages", "alias that is written and read", nil},
 	{"STATE", "INDEX", "postweave-state", "index of the cursors", nil},
 	{"HORIZON", "DURATION", "144h", "how far back a first run reads, counted from the newest line", nil},
+	{"OVERLAP", "DURATION", "10m", "how late a line may show itself where arrival cannot be followed (remote clusters)", nil},
 	{"FIELDS", "PROFILE|FILE", "auto", "names of the fields: auto, syslog, logstash, ecs, beats or a file", fieldProfiles},
 	{"PROGRAMS", "NAMES", "postfix*,amavis*,rspamd*,rmilter*,opendkim*,opendmarc*,openarc*,dkim*,smf-spf,spf-milter,pyspf-milter,policyd-spf,sid-*,milter-*,postgrey,sqlgrey,authentication_milter,spamass-milter,clamav-milter,clmilter,mimedefang*,MailScanner*,mailfromd,zeyple,gpg-mailgate,sympa", "programs whose lines are read where there is no queue id field", nil},
 	{"LOCAL_DOMAINS", "DOMAINS", "", "our own domains, comma separated, sub-domains included: they decide the direction", nil},

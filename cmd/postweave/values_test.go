@@ -42,23 +42,23 @@ func TestBackfillRange(t *testing.T) {
 	now := time.Date(2026, 11, 20, 15, 30, 0, 0, time.FixedZone("", -10*3600)) // the 21st in UTC
 	day := func(month time.Month, d int) time.Time { return time.Date(2026, month, d, 0, 0, 0, 0, time.UTC) }
 	for name, c := range map[string]struct {
-		o        backfillOptions
+		o        dayRange
 		from, to time.Time
 	}{
-		"the last day is included":      {backfillOptions{from: "2026-11-01", to: "2026-11-20"}, day(11, 1), day(11, 21)},
-		"one day":                       {backfillOptions{from: "2026-11-01", to: "2026-11-01"}, day(11, 1), day(11, 2)},
-		"up to today":                   {backfillOptions{from: "2026-11-01"}, day(11, 1), day(11, 22)},
-		"days end with today, in UTC":   {backfillOptions{days: 7}, day(11, 15), day(11, 22)},
-		"a moment is not included":      {backfillOptions{from: "2026-11-01T02:00:00+02:00", to: "2026-11-02T00:00:00Z"}, day(11, 1), day(11, 2)},
-		"days over the end of a month":  {backfillOptions{days: 31}, day(10, 22), day(11, 22)},
-		"one day is today and no other": {backfillOptions{days: 1}, day(11, 21), day(11, 22)},
+		"the last day is included":      {dayRange{from: "2026-11-01", to: "2026-11-20"}, day(11, 1), day(11, 21)},
+		"one day":                       {dayRange{from: "2026-11-01", to: "2026-11-01"}, day(11, 1), day(11, 2)},
+		"up to today":                   {dayRange{from: "2026-11-01"}, day(11, 1), day(11, 22)},
+		"days end with today, in UTC":   {dayRange{days: 7}, day(11, 15), day(11, 22)},
+		"a moment is not included":      {dayRange{from: "2026-11-01T02:00:00+02:00", to: "2026-11-02T00:00:00Z"}, day(11, 1), day(11, 2)},
+		"days over the end of a month":  {dayRange{days: 31}, day(10, 22), day(11, 22)},
+		"one day is today and no other": {dayRange{days: 1}, day(11, 21), day(11, 22)},
 	} {
-		if err := c.o.check(nil, now); err != nil || !c.o.From.Equal(c.from) || !c.o.To.Equal(c.to) {
+		if err := c.o.settle(now); err != nil || !c.o.From.Equal(c.from) || !c.o.To.Equal(c.to) {
 			t.Errorf("%s: %v – %v, %v", name, c.o.From, c.o.To, err)
 		}
 	}
-	for _, o := range []backfillOptions{{}, {to: "2026-11-01"}, {from: "2026-11-02", to: "2026-11-01"}, {from: "2027-01-01"}, {days: 1, to: "2026-11-01"}, {from: "0001-01-01"}} {
-		if err := o.check(nil, now); err == nil {
+	for _, o := range []dayRange{{}, {to: "2026-11-01"}, {from: "2026-11-02", to: "2026-11-01"}, {from: "2027-01-01"}, {days: 1, to: "2026-11-01"}, {from: "0001-01-01"}} {
+		if err := o.settle(now); err == nil {
 			t.Errorf("%+v is taken for %v – %v", o, o.From, o.To)
 		}
 	}

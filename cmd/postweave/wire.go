@@ -18,9 +18,13 @@ import (
 // This file is the one place that joins the parts: worker knows no
 // Elasticsearch, esquery knows no worker.
 var (
-	_ worker.Source = (*esquery.Arrivals)(nil)
+	_ worker.Source = (*esquery.Incoming)(nil)
 	_ worker.Source = (*esquery.Days)(nil)
 	_ worker.Target = (*esquery.Documents)(nil)
+
+	_ worker.Range    = (*esquery.Range)(nil)
+	_ worker.Archive  = (*esquery.Documents)(nil)
+	_ worker.Outlines = (*esquery.Documents)(nil)
 )
 
 // The documents and the mapping that takes them have one revision: this does not
@@ -55,7 +59,7 @@ func joinParts(cfg Config, log *zap.Logger, since time.Time, dryRun bool) (*part
 	}
 	source, err := client.Source(esquery.SourceOptions{
 		Patterns: cfg.Source, Target: cfg.Target, State: cfg.State, Fields: cfg.Fields, Programs: cfg.Programs,
-		Horizon: cfg.Horizon, HostMap: cfg.HostMap, Since: since, DryRun: dryRun, Logger: log,
+		Horizon: cfg.Horizon, HostMap: cfg.HostMap, Overlap: cfg.Overlap, Since: since, DryRun: dryRun, Logger: log,
 	})
 	if err != nil {
 		client.Close()
@@ -83,15 +87,13 @@ func (p *parts) do(ctx context.Context, run *worker.Run) (report, error) {
 		return nil, err
 	}
 	result, err := run.Do(ctx)
-	switch {
-	case errors.Is(err, esquery.ErrSuperseded):
-		result.More, err = true, nil
-		result.Notes = append(result.Notes, esquery.ErrSuperseded.Error())
-	case errors.Is(err, worker.ErrQuarantined):
-		err = codedError{exitQuarantined, err}
-	case errors.Is(err, worker.ErrNewerSchema):
-		err = &esquery.Error{Class: esquery.ClassSchema, Op: "read the target's documents", Index: p.cfg.Target, Err: err}
+	for _, early := range []error{esquery.ErrSuperseded, esquery.ErrBusy} {
+		if errors.Is(err, early) { // the other run does what this one leaves
+			result.More, err = true, nil
+			result.Notes = append(result.Notes, early.Error())
+		}
 	}
+	err = targetError(p.cfg.Target, err)
 	if err != nil && result.Slices == 0 {
 		return nil, err // a report of zeros would look like one of nothing new
 	}
@@ -106,13 +108,13 @@ func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass
 		return nil, nil, err
 	}
 	return func(ctx context.Context) (report, error) {
-		arrivals := p.source.Arrivals()
+		incoming := p.source.Incoming()
 		if o.ResetCursor {
-			if err := arrivals.Reset(ctx); err != nil {
+			if err := incoming.Reset(ctx); err != nil {
 				return nil, err
 			}
 		}
-		return p.do(ctx, p.work(arrivals, "run", o.DryRun))
+		return p.do(ctx, p.work(incoming, "run", o.DryRun))
 	}, p.close, nil
 }
 
@@ -126,7 +128,7 @@ func wireDaemon(_ context.Context, cfg Config, log *zap.Logger, each func(report
 	d := worker.Daemon{
 		Schedule: cfg.Schedule, Zone: cfg.Timezone.Location(), Logger: log,
 		Job: func(ctx context.Context, stop <-chan struct{}) error {
-			run := p.work(p.source.Arrivals(), "run", false)
+			run := p.work(p.source.Incoming(), "run", false)
 			run.Stop = stop
 			result, err := p.do(ctx, run)
 			each(result, err)
@@ -145,9 +147,7 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 	}
 	return func(ctx context.Context) (report, error) {
 		days := p.source.Days(o.From, o.To)
-		days.Progress = func(upTo time.Time) {
-			update(int(upTo.Sub(o.From)/time.Minute), int(o.To.Sub(o.From)/time.Minute))
-		}
+		days.Progress = func(upTo time.Time) { update(o.minutes(upTo)) }
 		return p.do(ctx, p.work(days, "backfill", o.DryRun))
 	}, p.close, nil
 }
