@@ -47,7 +47,12 @@ test-postfix: ## Send mail through a real Postfix and compare documents, senders
 .PHONY: test-faults
 test-faults: ## Break the node, the network and the worker in every way that one machine can, and compare bytes
 	@$(GO) vet -tags faults ./test/faults
-	@$(GO) test -count=1 -tags faults -timeout $(FAULTS_TIMEOUT) ./test/faults
+	@POSTWEAVE_FAULTS_LOAD=$${POSTWEAVE_FAULTS_LOAD:-1m} $(GO) test -count=1 -tags faults -timeout $(FAULTS_TIMEOUT) ./test/faults
+
+# POSTWEAVE_FAULTS_LOAD says for how long; ten minutes without it.
+.PHONY: test-load
+test-load: ## Index new lines for ten minutes beside a daemon and backfills, then verify; prints its figures
+	@$(GO) test -count=1 -v -tags faults -timeout $(FAULTS_TIMEOUT) -run '^TestLoad$$' ./test/faults
 
 # Not the packages below test: they spend their time in Elasticsearch, in another process.
 .PHONY: race

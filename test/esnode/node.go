@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -38,18 +39,29 @@ type Options struct {
 	Heap string
 	// Settings are further Elasticsearch settings, by their full names. They override the ones set here.
 	Settings map[string]string
+	// Users turns security on, with these users and no others but the test's own, who may do everything. See [Node.As].
+	Users []User
+	// Join is a node of a cluster that this one is to become a part of. That cluster's first node has the settings
+	// discovery.type=multi-node and cluster.initial_master_nodes=its name; each node needs a node.name of its own.
+	Join *Node
 }
 
 // Node is a running Elasticsearch node.
 type Node struct {
-	// URL is the node's address without a slash at the end, such as http://127.0.0.1:41231.
+	// URL is the node's address without a slash at the end, such as http://127.0.0.1:41231. Where security is on, it
+	// holds the name and the password of the test's own user.
 	URL string
+	// Transport is where other nodes reach it, such as 127.0.0.1:41232: for remote clusters.
+	Transport string
 
-	dir    *runFolder
-	proc   *process
-	output *tail
-	stop   sync.Once
-	err    error
+	options    Options
+	home, java string
+	as         *syscall.Credential
+	dir        *runFolder
+	proc       *process
+	output     *tail
+	stop       sync.Once
+	err        error
 }
 
 // Start brings up one node and returns when it answers requests. ctx bounds the
@@ -89,8 +101,13 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		return nil, err
 	}
 
-	n := &Node{dir: dir, output: &tail{to: o.Log}}
-	n.proc, err = startProcess(n.command(home, java, as, o))
+	n := &Node{options: o, home: home, java: java, as: as, dir: dir, output: &tail{to: o.Log}}
+	if len(o.Users) > 0 {
+		err = dir.secure(o.Users, as)
+	}
+	if err == nil {
+		n.proc, err = startProcess(n.command())
+	}
 	if err != nil {
 		dir.remove()
 		return nil, fmt.Errorf("start Elasticsearch from %s: %w", home, err)
@@ -102,7 +119,8 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 }
 
 // command is the call of the distribution's own start script.
-func (n *Node) command(home, java string, as *syscall.Credential, o Options) *exec.Cmd {
+func (n *Node) command() *exec.Cmd {
+	o := &n.options
 	heap := o.Heap
 	if heap == "" {
 		heap = "1g"
@@ -124,9 +142,16 @@ func (n *Node) command(home, java string, as *syscall.Credential, o Options) *ex
 		// Tests make daily indices freely; the default of 1,000 shards is a production guard.
 		"cluster.max_shards_per_node": "10000",
 	}
-	for name, value := range o.Settings {
-		settings[name] = value
+	if len(o.Users) > 0 {
+		maps.Copy(settings, secured)
 	}
+	if o.Join != nil {
+		settings["discovery.type"], settings["discovery.seed_hosts"] = "multi-node", o.Join.Transport
+	}
+	if n.URL != "" { // it is back, and where it was
+		settings["http.port"], settings["transport.port"] = portOf(n.URL), portOf(n.Transport)
+	}
+	maps.Copy(settings, o.Settings)
 	var args []string
 	for name, value := range settings {
 		args = append(args, "-E"+name+"="+value)
@@ -134,7 +159,7 @@ func (n *Node) command(home, java string, as *syscall.Credential, o Options) *ex
 	slices.Sort(args)
 
 	// Not CommandContext: the node outlives ctx, and is stopped by its group, not by one pid.
-	cmd := exec.Command(filepath.Join(home, "bin", "elasticsearch"), args...) //nolint:noctx // see above
+	cmd := exec.Command(filepath.Join(n.home, "bin", "elasticsearch"), args...) //nolint:noctx // see above
 	cmd.Dir = n.dir.root
 	// Nothing is inherited but the path: JAVA_TOOL_OPTIONS and the like change the JVM,
 	// and what a developer keeps in the environment is none of the node's business.
@@ -142,13 +167,13 @@ func (n *Node) command(home, java string, as *syscall.Credential, o Options) *ex
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + n.dir.root,
 		"LANG=C.UTF-8",
-		"ES_JAVA_HOME=" + java,
+		"ES_JAVA_HOME=" + n.java,
 		"ES_JAVA_OPTS=-Xms" + heap + " -Xmx" + heap,
 		"ES_PATH_CONF=" + n.dir.path("config"),
 		"ES_TMPDIR=" + n.dir.path("tmp"),
 	}
 	cmd.Stdout, cmd.Stderr = n.output, n.output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: n.as}
 	return cmd
 }
 
@@ -167,7 +192,15 @@ func (n *Node) await(ctx context.Context) error {
 		case <-tick.C:
 		}
 		if n.URL == "" {
-			n.URL = n.announced()
+			if n.Transport = n.announced("transport"); n.Transport != "" {
+				n.URL = n.announced("http")
+			}
+			if n.URL != "" {
+				n.URL = "http://" + n.URL
+				if len(n.options.Users) > 0 {
+					n.URL = n.As(self)
+				}
+			}
 		}
 		if n.URL != "" && healthy(ctx, n.URL) {
 			return nil
@@ -175,18 +208,17 @@ func (n *Node) await(ctx context.Context) error {
 	}
 }
 
-// announced reads the address from the ports file, which the node renames into place once it listens.
-func (n *Node) announced() string {
-	b, err := os.ReadFile(n.dir.path("logs", "http.ports"))
+// announced reads an address from a ports file, which the node renames into place once it listens.
+func (n *Node) announced(kind string) string {
+	b, err := os.ReadFile(n.dir.path("logs", kind+".ports"))
 	if err != nil {
 		return ""
 	}
 	address, _, _ := strings.Cut(string(b), "\n")
-	if address == "" {
-		return ""
-	}
-	return "http://" + address
+	return address
 }
+
+func portOf(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 func healthy(ctx context.Context, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/_cluster/health?wait_for_status=yellow&timeout=5s", nil)
@@ -210,4 +242,18 @@ func (n *Node) Stop() error {
 		n.dir.remove()
 	})
 	return n.err
+}
+
+// Kill ends the node as a crash would, without a chance to write anything. Its
+// files stay for Restart.
+func (n *Node) Kill() error { return n.proc.kill(stopLimit) }
+
+// Restart brings a killed node back, with its data and at its addresses, and
+// returns when it answers requests.
+func (n *Node) Restart(ctx context.Context) error {
+	var err error
+	if n.proc, err = startProcess(n.command()); err != nil {
+		return fmt.Errorf("start Elasticsearch from %s again: %w", n.home, err)
+	}
+	return n.await(ctx)
 }

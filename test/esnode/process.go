@@ -45,7 +45,14 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 
 // stop asks the group to end and, after limit, makes it.
 func (p *process) stop(limit time.Duration) error {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+	return p.end(limit, syscall.SIGTERM, syscall.SIGKILL)
+}
+
+// kill makes the group end at once.
+func (p *process) kill(limit time.Duration) error { return p.end(limit, syscall.SIGKILL) }
+
+func (p *process) end(limit time.Duration, signals ...syscall.Signal) error {
+	for _, signal := range signals {
 		select {
 		case <-p.ended:
 			return nil
