@@ -406,8 +406,8 @@ func TestBadAnswersToWrites(t *testing.T) {
 	item := func(status int, kind string) func(map[string]any) {
 		return func(a map[string]any) {
 			for _, i := range a["items"].([]any) {
-				for action := range i.(map[string]any) {
-					i.(map[string]any)[action] = map[string]any{"status": status, "error": map[string]any{"type": kind, "reason": "failed to parse field of " + badPerson}}
+				for action, was := range i.(map[string]any) {
+					i.(map[string]any)[action] = map[string]any{"_id": was.(map[string]any)["_id"], "status": status, "error": map[string]any{"type": kind, "reason": "failed to parse field of " + badPerson}}
 				}
 			}
 			a["errors"] = true
@@ -464,9 +464,17 @@ func TestBadDocumentIsQuarantined(t *testing.T) {
 			return
 		}
 		refused = true
+		var action struct {
+			Create struct {
+				ID string `json:"_id"`
+			}
+		}
+		if err := json.NewDecoder(r.Body).Decode(&action); err != nil {
+			t.Error(err)
+		}
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"errors":true,"items":[{"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"failed to parse %s"}}}]}`, badPerson)
+		fmt.Fprintf(w, `{"errors":true,"items":[{"create":{"_id":%q,"status":400,"error":{"type":"document_parsing_exception","reason":"failed to parse %s"}}}]}`, action.Create.ID, badPerson)
 	}))
 	t.Cleanup(server.Close)
 	before := s.Cursor()

@@ -25,6 +25,7 @@ func (s *Site) Documents() []Stored {
 	return s.Search(s.Target)
 }
 
+// Search returns all documents of an index, an alias or a pattern, by _id.
 func (s *Site) Search(index string) []Stored {
 	s.T.Helper()
 	const most = 10_000

@@ -162,6 +162,7 @@ func (s *Site) Backfill(from, to string) Report {
 	return s.Report(s.Must("backfill", "--json", "--from", from, "--to", to))
 }
 
+// Report reads the account that a call with --json gave.
 func (s *Site) Report(o Outcome) Report {
 	s.T.Helper()
 	var r Report
