@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy stands between the command and a node. It writes down each request, and
@@ -24,11 +25,13 @@ type proxy struct {
 	node *url.URL
 	seen []*request
 	rule func(*request) fault
+	open sync.WaitGroup // requests that are not answered yet
 }
 
 // request is one that the command made.
 type request struct {
 	N      int // counted from 1
+	At     time.Time
 	Method string
 	Path   string
 	Query  url.Values
@@ -42,6 +45,8 @@ type fault struct {
 	Name string // for the log of what did happen; empty is no fault
 	// Before is called before the node gets the request, After when the node has carried it out and the command has heard nothing yet.
 	Before, After func()
+	// Body is what the node gets instead of what the command sent.
+	Body []byte
 	// Answer is sent instead of asking the node.
 	Answer *answer
 	// Alter changes the node's answer.
@@ -87,12 +92,18 @@ func (p *proxy) on(rule func(*request) fault) {
 	p.rule = rule
 }
 
+// quiet returns when the node has carried out, or has dropped, all that it was asked. A
+// command that was killed may leave requests behind; no other may be under way.
+func (p *proxy) quiet() { p.open.Wait() }
+
 func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
+	p.open.Add(1)
+	defer p.open.Done()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // the command is gone
 	}
-	q := &request{Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Body: body}
+	q := &request{At: time.Now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Body: body}
 	p.mu.Lock()
 	p.seen = append(p.seen, q)
 	q.N = len(p.seen)
@@ -102,12 +113,17 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if rule != nil {
 		f = rule(q)
 	}
+	p.mu.Lock()
 	q.Fault = f.Name
+	p.mu.Unlock()
 	if f.Before != nil {
 		f.Before()
 	}
 	got := f.Answer
 	if got == nil {
+		if f.Body != nil {
+			body = f.Body
+		}
 		got = ask(r, body, node)
 	}
 	if f.After != nil {
@@ -141,7 +157,7 @@ func ask(r *http.Request, body []byte, node *url.URL) *answer {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	in := r.Clone(r.Context())
-	in.Body = io.NopCloser(bytes.NewReader(body))
+	in.Body, in.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	forward.ServeHTTP(record, in)
 	return &answer{Status: record.Code, Header: record.Header(), Body: record.Body.Bytes()}
 }
