@@ -5,6 +5,8 @@ package faults
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -239,6 +241,16 @@ func TestF41MessageInSixDailyIndices(t *testing.T) {
 	}
 	p.on(nil)
 	settled(t, s)
+	// The clean run of settled reads index by index too; merge has all lines at once.
+	var text []byte
+	for _, l := range lines {
+		text = l.AppendRFC3164(text)
+	}
+	file := filepath.Join(t.TempDir(), "mail.log")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site.Same(t, "six indices, and the text in one", site.Sources(s.Documents()), site.Merged(t, file, "--year", "2026"))
 	for key := range indices {
 		host, id, _ := strings.Cut(key, " ")
 		docs := 0

@@ -83,7 +83,7 @@ func fits(t testing.TB, what string, o site.Outcome, took int64) {
 // beginning and by a backfill.
 func TestF44ManyLines(t *testing.T) {
 	s := site.New(t)
-	many := sizeFrom(t, "POSTWEAVE_FAULTS_LINES", 240_000)
+	many := sizeFrom(t, "POSTWEAVE_FAULTS_LINES", 600_000)
 	s.ES("PUT", "/"+s.Daily(spring), map[string]any{"settings": map[string]any{"number_of_replicas": 0, "refresh_interval": "-1"}}, nil)
 	var lines []loggen.Line
 	// Mails of thirty lines, a line a millisecond: all of them lie in one hour, which is more than a slice of time holds.
