@@ -33,7 +33,32 @@ type sourceShard struct {
 // sourceIndices lists the indices behind the patterns with their shards'
 // checkpoints, sorted by name. Closed ones are listed too: a wildcard hides them from a search,
 // and what is in them would be missed in silence.
+//
+// The first index of a day may be met in the moment in which its primary starts: that is waited for, for a while.
 func (c *Client) sourceIndices(ctx context.Context, patterns []string) ([]sourceIndex, error) {
+	attempts := backoff{budget: min(c.retryBudget, primaryPatience)}
+	for {
+		indices, err := c.startedIndices(ctx, patterns)
+		if !errors.Is(err, errNoPrimary) {
+			return indices, err
+		}
+		wait, more := attempts.next(&Error{Err: errNoPrimary}, 1, 0)
+		if !more {
+			return nil, err
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return nil, fmt.Errorf("%s: %w", opCheckpoints, err)
+		}
+	}
+}
+
+// primaryPatience is how long the primary of an index may take to start.
+const primaryPatience = 5 * time.Second
+
+var errNoPrimary = errors.New("has no started primary")
+
+// startedIndices is sourceIndices as of now.
+func (c *Client) startedIndices(ctx context.Context, patterns []string) ([]sourceIndex, error) {
 	indices, err := c.indexSettings(ctx, patterns)
 	if err != nil {
 		return nil, err
@@ -61,7 +86,7 @@ func (c *Client) sourceIndices(ctx context.Context, patterns []string) ([]source
 				if !ok {
 					return nil, &Error{
 						Class: ClassSource, Op: opCheckpoints, Index: name,
-						Err: fmt.Errorf("shard %d has no started primary", n), Hint: "look at the cluster's health; the run begins here again",
+						Err: fmt.Errorf("shard %d %w", n, errNoPrimary), Hint: "look at the cluster's health; the run begins here again",
 					}
 				}
 				index.shards = append(index.shards, shard)

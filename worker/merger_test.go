@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -140,9 +141,24 @@ func TestNewLinesUpdateJustTheirDocuments(t *testing.T) {
 // TestTwoWorkersAtOnce lets workers with different parts of the lines work at
 // the same time, with a pause at any step.
 func TestTwoWorkersAtOnce(t *testing.T) {
-	lines := someLines()
-	for seed := range uint64(300) {
-		o := logBounds[seed%2]
+	workersAtOnce(t, someLines(), 300, logBounds)
+}
+
+// One short id that comes back is where two documents rely on each other.
+func TestWorkersOnOneQueueID(t *testing.T) {
+	var lines []message.HostLine
+	for _, l := range someLines() {
+		if l.Host == "mx1" && strings.HasPrefix(l.Text, "3A9C96093D") {
+			lines = append(lines, l)
+		}
+	}
+	workersAtOnce(t, lines, 1500, logBounds[:1])
+}
+
+func workersAtOnce(t *testing.T, lines []message.HostLine, seeds uint64, bounds []message.Options) {
+	t.Helper()
+	for seed := range seeds {
+		o := bounds[seed%uint64(len(bounds))]
 		want := wantedWith(o, batchOf(lines))
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		target := newSimulated()
