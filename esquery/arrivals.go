@@ -101,6 +101,7 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 		if newest, err = a.newest(ctx, open); err != nil {
 			return err
 		}
+		a.noteFuture(newest)
 	}
 	a.cursor = a.place(old, found, open, newest)
 	if a.cursor.Switched, err = a.switched(ctx, old, found); err != nil {
@@ -132,6 +133,16 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 		return a.save(ctx)
 	}
 	return nil
+}
+
+// noteFuture says so where the youngest line, which a first run counts the horizon
+// from, cannot be right: one clock that was wrong would hide all mail from it. Nothing but the note depends on
+// the clock of this machine, which may be the one that is wrong.
+func (s *Source) noteFuture(newest time.Time) {
+	if newest.After(s.now().Add(24*time.Hour)) && s.options.Since.IsZero() {
+		s.note("the newest line is stamped %s, in the future, and a first run leaves out what is older than %s before that: give --reset-cursor and --since if that is too much",
+			newest.Format(time.RFC3339), s.options.Horizon)
+	}
 }
 
 // openIndices leaves out closed indices. One that may hold new lines is an

@@ -132,3 +132,25 @@ func TestDryResetSendsNothing(t *testing.T) {
 		t.Errorf("%v, forgotten for this run: %v", err, a.forget)
 	}
 }
+
+// One clock that is wrong by years would hide all mail from a first run.
+func TestNewestLineInTheFuture(t *testing.T) {
+	clock := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	for newest, noted := range map[time.Time]bool{
+		clock:                         false,
+		clock.Add(23 * time.Hour):     false, // a server in another zone that writes no zone
+		clock.AddDate(60, 0, 0):       true,
+		clock.Add(25 * time.Hour):     true,
+		clock.AddDate(-10, 0, 0):      false,
+		{} /* there is no line yet */: false,
+	} {
+		s := &Source{now: func() time.Time { return clock }, log: zap.NewNop(), options: SourceOptions{Horizon: DefaultHorizon}}
+		if s.noteFuture(newest); len(s.notes) > 0 != noted {
+			t.Errorf("newest line of %v: notes %q", newest, s.notes)
+		}
+		s.options.Since, s.notes = clock, nil
+		if s.noteFuture(newest); len(s.notes) > 0 {
+			t.Errorf("newest line of %v with --since: notes %q", newest, s.notes)
+		}
+	}
+}

@@ -173,6 +173,7 @@ func (o *Overlap) firstSince(ctx context.Context, open []sourceIndex) (*time.Tim
 	if err != nil || newest.IsZero() {
 		return nil, err
 	}
+	o.noteFuture(newest)
 	since := newest.Add(-o.options.Horizon)
 	return &since, nil
 }
