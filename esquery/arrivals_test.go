@@ -137,12 +137,12 @@ func TestDryResetSendsNothing(t *testing.T) {
 func TestNewestLineInTheFuture(t *testing.T) {
 	clock := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for newest, noted := range map[time.Time]bool{
-		clock:                          false,
-		clock.Add(23 * time.Hour):      false, // a server in another zone that writes no zone
-		clock.AddDate(60, 0, 0):        true,
-		clock.Add(25 * time.Hour):      true,
-		clock.AddDate(-10, 0, 0):       false,
-		{} /* there is no line yet */ : false,
+		clock:                     false,
+		clock.Add(23 * time.Hour): false, // a server in another zone that writes no zone
+		clock.AddDate(60, 0, 0):   true,
+		clock.Add(25 * time.Hour): true,
+		clock.AddDate(-10, 0, 0):  false,
+		time.Time{}:               false, // there is no line yet
 	} {
 		s := &Source{now: func() time.Time { return clock }, log: zap.NewNop(), options: SourceOptions{Horizon: DefaultHorizon}}
 		if s.noteFuture(newest); len(s.notes) > 0 != noted {
