@@ -172,6 +172,7 @@ func TestF08NodeWithoutRoom(t *testing.T) {
 	}})
 	s := site.On(t, node.URL)
 	s.SetUp()
+	s.AtOnce = 100
 	const n = 40 // of 45 kB each: more than the node takes at once
 	for i := range n {
 		id, _ := mailAt(i)

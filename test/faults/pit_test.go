@@ -5,8 +5,6 @@ package faults
 import (
 	"encoding/json"
 	"testing"
-
-	"github.com/postweave/postweave/test/esnode"
 )
 
 // pitOf is the point in time that a search is of.
@@ -16,9 +14,4 @@ func pitOf(t testing.TB, q *request) string {
 		t.Errorf("a search without a point in time: %.200s", q.Body)
 	}
 	return search.PIT.ID
-}
-
-// startReaper is a node that looks every second for points in time that have run out.
-func startReaper(t *testing.T) string {
-	return startNode(t, esnode.Options{Settings: map[string]string{"search.keep_alive_interval": "1s"}}).URL
 }

@@ -165,17 +165,9 @@ func TestF16PointInTimeLost(t *testing.T) {
 			s.ES(http.MethodPost, "/"+index+"/_close", nil, nil)
 			s.ES(http.MethodPost, "/"+index+"/_open?wait_for_active_shards=1", nil, nil)
 		},
-		"kept alive too short": func(s *site.Site, q *request) {
-			s.ES(http.MethodPost, "/_search", map[string]any{"size": 0, "pit": map[string]any{"id": pitOf(s.T, q), "keep_alive": "1ms"}}, nil)
-			time.Sleep(1500 * time.Millisecond) // the node looks for what has run out once in a while
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := site.New(t)
-			if name == "kept alive too short" {
-				s = site.On(t, startReaper(t))
-				s.SetUp()
-			}
 			indexMails(s, 40)
 			p := newProxy(t, s.Node)
 			var mu sync.Mutex

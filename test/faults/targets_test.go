@@ -264,6 +264,7 @@ func TestF23RequestTooLarge(t *testing.T) {
 		node := startNode(t, esnode.Options{Settings: map[string]string{"http.max_content_length": "1mb"}})
 		s := site.On(t, node.URL)
 		s.SetUp()
+		s.AtOnce = 100
 		for i := range 40 {
 			bigMail(s, fmt.Sprintf("%X", 0x1A2B3C40000+16*i), 100)
 		}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postweave/postweave/test/esnode"
 	"github.com/postweave/postweave/test/loggen"
 )
 
@@ -33,23 +34,63 @@ type Raw struct {
 }
 
 // Index sends raw documents without a refresh: whoever reads them has to see
-// to that. Elasticsearch chooses ids and, save where the index was made before, the mapping.
+// to that. Elasticsearch chooses ids and, save where the index was made before, the mapping. What a busy
+// node refuses is sent again.
 func (s *Site) Index(docs []Raw) {
 	s.T.Helper()
-	for part := range slices.Chunk(docs, 5000) {
-		var body bytes.Buffer
-		for _, d := range part {
-			fmt.Fprintf(&body, "{\"create\":{\"_index\":%q}}\n%s\n", d.Index, d.Source)
+	for end := time.Now().Add(time.Minute); len(docs) > 0; {
+		n, size := 0, 0
+		for n < len(docs) && n < 5000 && (n == 0 || size < 4<<20) {
+			size += len(docs[n].Source)
+			n++
 		}
-		var answer struct {
-			Errors bool
-			Items  json.RawMessage
+		if s.AtOnce > 0 {
+			n = min(n, s.AtOnce)
 		}
-		s.ES(http.MethodPost, "/_bulk", body.Bytes(), &answer)
-		if answer.Errors {
-			s.T.Fatalf("the node refuses raw documents: %.2000s", answer.Items)
+		refused := s.index(docs[:n])
+		docs = append(refused, docs[n:]...)
+		if len(refused) == 0 {
+			continue
+		}
+		if time.Now().After(end) {
+			s.T.Fatalf("the node has no room for %d raw documents", len(docs))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// index sends one request and returns what the node had no room for.
+func (s *Site) index(docs []Raw) (refused []Raw) {
+	s.T.Helper()
+	var body bytes.Buffer
+	for _, d := range docs {
+		fmt.Fprintf(&body, "{\"create\":{\"_index\":%q}}\n%s\n", d.Index, d.Source)
+	}
+	var answer struct {
+		Items []struct {
+			Create struct {
+				Status int
+				Error  json.RawMessage
+			}
 		}
 	}
+	err := esnode.Call(s.T.Context(), http.MethodPost, s.Node+"/_bulk", body.Bytes(), &answer)
+	if err != nil && strings.Contains(err.Error(), "429 Too Many Requests") {
+		return slices.Clone(docs)
+	}
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	for i, item := range answer.Items {
+		switch item.Create.Status {
+		case http.StatusCreated:
+		case http.StatusTooManyRequests:
+			refused = append(refused, docs[i])
+		default:
+			s.T.Fatalf("the node refuses a raw document: %.2000s", item.Create.Error)
+		}
+	}
+	return refused
 }
 
 // Daily puts a line into the source's index of its day.

@@ -28,6 +28,8 @@ type Site struct {
 	State  string
 	// Env is added to the command's environment, "NAME=value".
 	Env []string
+	// AtOnce is how many raw documents are indexed at once, for a node that takes few; 0 is many.
+	AtOnce int
 }
 
 var sites atomic.Int32
