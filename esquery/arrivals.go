@@ -88,11 +88,7 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 	if found && !a.options.Since.IsZero() {
 		return errSinceCursor()
 	}
-	indices, err := a.client.sourceIndices(ctx, a.options.Patterns)
-	if err != nil {
-		return err
-	}
-	open, err := a.openIndices(ctx, indices)
+	open, err := a.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,6 +103,9 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 	if a.cursor.Switched, err = a.switched(ctx, old, found); err != nil {
 		return err
 	}
+	if a.cursor.Switched && !a.options.Since.IsZero() {
+		return errSinceCursor()
+	}
 	if due := a.due(open); len(due) > 0 {
 		release, err := a.hold(ctx)
 		if err != nil {
@@ -119,6 +118,12 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 			if moved, err := a.doc.reload(ctx, &now); err != nil {
 				return err
 			} else if moved {
+				// It may have listed the source after this run did. Beside older checkpoints its cursor would look
+				// like one of a history that went back, and all would be read again.
+				a.notes = nil
+				if open, err = a.list(ctx); err != nil {
+					return err
+				}
 				switched := a.cursor.Switched
 				a.cursor = a.place(now, true, open, newest)
 				a.cursor.Switched = switched
@@ -133,6 +138,15 @@ func (a *Arrivals) Each(ctx context.Context, take func(context.Context, *message
 		return a.save(ctx)
 	}
 	return nil
+}
+
+// list returns the open indices with their shards' checkpoints as of now.
+func (a *Arrivals) list(ctx context.Context) ([]sourceIndex, error) {
+	indices, err := a.client.sourceIndices(ctx, a.options.Patterns)
+	if err != nil {
+		return nil, err
+	}
+	return a.openIndices(ctx, indices)
 }
 
 // noteFuture says so where the youngest line, which a first run counts the horizon

@@ -1,11 +1,16 @@
 package esquery
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/postweave/postweave/worker/message"
 )
 
 func arrivalsAt(c cursor) *Arrivals {
@@ -142,7 +147,7 @@ func TestNewestLineInTheFuture(t *testing.T) {
 		clock.AddDate(60, 0, 0):   true,
 		clock.Add(25 * time.Hour): true,
 		clock.AddDate(-10, 0, 0):  false,
-		time.Time{}:               false, // there is no line yet
+		{}:                        false, // there is no line yet
 	} {
 		s := &Source{now: func() time.Time { return clock }, log: zap.NewNop(), options: SourceOptions{Horizon: DefaultHorizon}}
 		if s.noteFuture(newest); len(s.notes) > 0 != noted {
@@ -152,5 +157,46 @@ func TestNewestLineInTheFuture(t *testing.T) {
 		if s.noteFuture(newest); len(s.notes) > 0 {
 			t.Errorf("newest line of %v with --since: notes %q", newest, s.notes)
 		}
+	}
+}
+
+// Of two runs that begin at the same moment, the one that waits for the other may have listed the source first. The
+// other one's cursor is then ahead of its list, and nothing went back.
+func TestCursorAheadOfTheList(t *testing.T) {
+	lists := 0
+	mine := `{"shards":[{"index":"syslog-1","uuid":"u","shard":0,"history":"h","seq_no":5}]}`
+	others := `{"shards":[{"index":"syslog-1","uuid":"u","shard":0,"history":"h","seq_no":20}]}`
+	c, err := Connect(Config{Addresses: []string{"http://127.0.0.1:9200"}, Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		path := r.URL.Path
+		switch {
+		case strings.Contains(path, "/_doc/lease-") && r.Method == http.MethodGet:
+			return reply(http.StatusNotFound, `{"found":false}`), nil
+		case strings.Contains(path, "/_doc/lease-"):
+			return reply(http.StatusOK, `{"_seq_no":9,"_primary_term":1}`), nil
+		case strings.Contains(path, "/_doc/cursor-") && lists == 0:
+			return reply(http.StatusOK, `{"found":true,"_seq_no":1,"_primary_term":1,"_source":{"payload":`+mine+`}}`), nil
+		case strings.Contains(path, "/_doc/cursor-"):
+			return reply(http.StatusOK, `{"found":true,"_seq_no":2,"_primary_term":1,"_source":{"payload":`+others+`}}`), nil
+		case strings.HasSuffix(path, "/_settings"):
+			return reply(http.StatusOK, `{"syslog-1":{"settings":{"index":{"uuid":"u","number_of_shards":"1","creation_date":"1"}}}}`), nil
+		case strings.HasSuffix(path, "/_stats/docs"):
+			lists++
+			return reply(http.StatusOK, fmt.Sprintf(`{"_shards":{"failed":0},"indices":{"syslog-1":{"shards":{"0":[{"routing":{"primary":true},"seq_no":{"global_checkpoint":%d},"commit":{"user_data":{"history_uuid":"h"}}}]}}}}`, 10*lists)), nil
+		}
+		t.Errorf("asked %s %s: there is nothing to be read", r.Method, path)
+		return reply(http.StatusNotFound, `{"error":{"type":"x"},"status":404}`), nil
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	s, err := c.Source(SourceOptions{Patterns: []string{"syslog-*"}, Target: "t", State: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.Arrivals()
+	err = a.Each(t.Context(), func(context.Context, *message.Batch) error { t.Error("a slice is read again"); return nil })
+	if err != nil || len(a.notes) > 0 || a.at("u", 0).SeqNo != 20 {
+		t.Errorf("%v, notes %q, cursor at %d; want the other run's", err, a.notes, a.at("u", 0).SeqNo)
 	}
 }

@@ -57,7 +57,7 @@ func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Bat
 	if found, err := d.doc.load(ctx, &position); err != nil {
 		return err
 	} else if found && position.Done.After(d.from) {
-		d.notes = append(d.notes, "taken up at "+position.Done.Format(time.RFC3339))
+		d.note("taken up at %s, where this backfill was broken off", position.Done.Format(time.RFC3339))
 	}
 	groups, err := d.groups(ctx)
 	if err != nil {

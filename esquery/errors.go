@@ -461,6 +461,8 @@ func classifyFailure(e *Error, req Request, f failure) {
 		e.Class, e.Hint = ClassSetup, "no index of that name; check POSTWEAVE_SOURCE"
 	case f.has("index_not_found_exception"):
 		e.Class, e.Hint = ClassSetup, hintSetup
+	case f.has("index_closed_exception") && !req.Source:
+		e.Class, e.Hint = ClassSetup, "the index is closed: open it, then run again"
 	case req.Source:
 		e.Class, e.Hint = ClassSource, "the source cannot be read like this; check POSTWEAVE_SOURCE and POSTWEAVE_FIELDS"
 	default:

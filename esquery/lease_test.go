@@ -24,6 +24,7 @@ type oneDocument struct {
 	writes int
 	// loseAnswers is how many writes are carried out and not answered.
 	loseAnswers int
+	silent      bool // to reads
 }
 
 func (o *oneDocument) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -39,6 +40,9 @@ func (o *oneDocument) RoundTrip(r *http.Request) (*http.Response, error) {
 		}, nil
 	}
 	if r.Method == http.MethodGet {
+		if o.silent {
+			return nil, io.ErrUnexpectedEOF
+		}
 		if o.body == nil {
 			return answer(404, `{"found":false}`)
 		}
@@ -252,6 +256,24 @@ func TestStateMeetsItself(t *testing.T) {
 			if err := d.save(t.Context(), there); !errors.Is(err, errStateRace) {
 				t.Errorf("error %v, want errStateRace", err)
 			}
+		}
+	})
+}
+
+// A write that met another one, with nobody there to say whose it was, is no proof of another run: what is down is
+// told, and a renewal goes on.
+func TestStateThatCannotBeReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &oneDocument{}
+		d := newStateDoc(leaseSource(t, o, "a").client, "s", "cursor", "syslog-*", "t")
+		if err := d.save(t.Context(), cursor{}); err != nil {
+			t.Fatal(err)
+		}
+		o.loseAnswers, o.silent = 1, true
+		err := d.save(t.Context(), cursor{Switched: true})
+		var e *Error
+		if errors.Is(err, errStateRace) || !errors.As(err, &e) || e.Class != ClassUnavailable {
+			t.Errorf("error %v, want Elasticsearch unavailable", err)
 		}
 	})
 }

@@ -116,9 +116,10 @@ type tide struct {
 }
 
 // markSearch asks for a tide mark. Without a query, Elasticsearch answers it from
-// what it knows of each segment; the maximum as an aggregation would go through all documents.
+// what it knows of each segment; the maximum as an aggregation would go through all documents. An index without
+// any mapping does not even have that field.
 func markSearch() object {
-	return object{"size": 1, "track_total_hits": true, "sort": []object{{"_seq_no": "desc"}}, "_source": false}
+	return object{"size": 1, "track_total_hits": true, "sort": []object{{"_seq_no": object{"order": "desc", "unmapped_type": "long"}}}, "_source": false}
 }
 
 func (a *searchAnswer) tide() tide {

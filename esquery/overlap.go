@@ -43,10 +43,18 @@ type ingestCursor struct {
 	At *time.Time `json:"at,omitempty"`
 	// Mark is what the index was like then. Where a search shows the same, nothing is new.
 	Mark tide `json:"mark"`
-	// A first run reads only lines younger than Since, until it has been through the index.
-	Since *time.Time `json:"since,omitempty"`
+	// First is what a first run leaves out, until one run has been through the index.
+	First *firstMet `json:"first,omitempty"`
 	// Above is set where runs by arrival came before: read is what is numbered above it.
 	Above *int64 `json:"above,omitempty"`
+}
+
+// firstMet is what a first run met. Of that it reads only lines younger than
+// Since. It may be gone on with much later, and what came meanwhile is read whatever its age.
+type firstMet struct {
+	Since time.Time `json:"since"`
+	SeqNo int64     `json:"seq_no"` // the highest that a search showed then
+	At    time.Time `json:"at"`     // the worker's clock then
 }
 
 // Overlap returns a reader of what came in since the cursor and shortly before it.
@@ -93,6 +101,7 @@ func (o *Overlap) Each(ctx context.Context, take func(context.Context, *message.
 	if err := o.refreshAll(ctx, names(open)); err != nil {
 		return err
 	}
+	clock := o.now().UTC()
 	marks, err := o.client.survey(ctx, o.options.Patterns, names(open))
 	if err != nil {
 		return err
@@ -100,6 +109,7 @@ func (o *Overlap) Each(ctx context.Context, take func(context.Context, *message.
 	if o.cursor, err = o.place(ctx, old, found, open); err != nil {
 		return err
 	}
+	o.cursor.meet(marks, clock)
 	if due := o.due(marks); len(due) > 0 {
 		release, err := o.hold(ctx)
 		if err != nil {
@@ -154,12 +164,24 @@ func (o *Overlap) place(ctx context.Context, old overlapCursor, found bool, open
 			ok = false
 		}
 		if !ok {
-			at = ingestCursor{Since: since}
+			at = ingestCursor{}
+			if since != nil {
+				at.First = &firstMet{Since: *since}
+			}
 		}
 		at.Index, at.UUID = x.name, x.uuid
 		c.Indices = append(c.Indices, at)
 	}
 	return c, nil
+}
+
+// meet notes what a first run meets.
+func (c *overlapCursor) meet(marks map[string]tide, clock time.Time) {
+	for i := range c.Indices {
+		if x := &c.Indices[i]; x.First != nil && x.First.At.IsZero() {
+			x.First.SeqNo, x.First.At = marks[x.Index].SeqNo, clock
+		}
+	}
 }
 
 // firstSince returns what a first run begins at, by the lines' own times: nil
@@ -206,7 +228,8 @@ func (o *Overlap) due(marks map[string]tide) []string {
 	var due []string
 	for i := range o.cursor.Indices {
 		x := &o.cursor.Indices[i]
-		if m, ok := marks[x.Index]; ok && (m != x.Mark || x.Since != nil || x.Above != nil) {
+		// An index without documents may have no fields yet, and shows nothing to be read.
+		if m, ok := marks[x.Index]; ok && m.Docs > 0 && (m != x.Mark || x.First != nil || x.Above != nil) {
 			due = append(due, x.Index)
 		}
 	}
@@ -242,7 +265,7 @@ func (o *Overlap) readDue(ctx context.Context, due []string, take func(context.C
 			bare = append(bare, x.Index)
 		}
 		err := o.readIndex(ctx, x, f, take)
-		if gone, ok := deleted(err); ok && gone != "" && strings.HasSuffix(x.Index, gone) { // a remote cluster does not tell its own name
+		if gone, ok := deleted(err); ok && sameIndex(x.Index, gone) {
 			o.noteDeleted(x.Index)
 			continue
 		}
@@ -255,6 +278,12 @@ func (o *Overlap) readDue(ctx context.Context, due []string, take func(context.C
 			some(bare), strings.Join(ingestFields, ", "), o.options.Overlap)
 	}
 	return nil
+}
+
+// sameIndex tells whether an answer is about an index. A remote cluster does not
+// tell its own name.
+func sameIndex(name, told string) bool {
+	return told != "" && (name == told || strings.HasSuffix(name, ":"+told))
 }
 
 // some names a few of many.
@@ -301,26 +330,37 @@ func (o *Overlap) readIndex(ctx context.Context, x *ingestCursor, f *fields, tak
 		}
 		x.reach(e.to, clock)
 	}
-	x.Mark, x.Since, x.Above = seen, nil, nil
+	x.Mark, x.First, x.Above = seen, nil, nil
 	return o.save(ctx)
 }
 
 // unread selects what is new in an index.
 func (o *Overlap) unread(x *ingestCursor, f *fields) []object {
 	var ranges []object
-	if x.Since != nil {
-		ranges = append(ranges, object{"range": object{f.time: object{"gte": x.Since.Format(time.RFC3339Nano), "format": "strict_date_optional_time"}}})
+	if x.First != nil {
+		ranges = append(ranges, anyOf(append(o.since(f, x.First.At, x.First.SeqNo),
+			object{"range": object{f.time: object{"gte": x.First.Since.Format(time.RFC3339Nano), "format": "strict_date_optional_time"}}})))
 	}
-	switch {
-	case x.Above != nil:
+	if x.Above != nil {
 		ranges = append(ranges, object{"range": object{"_seq_no": object{"gt": *x.Above}}})
-	case x.At != nil: // also where a run was broken off, since what it left lies above At
-		ranges = append(ranges, object{"bool": object{"minimum_should_match": 1, "should": []object{
-			f.ingested(object{"gte": x.At.Add(-o.options.Overlap).Format(time.RFC3339Nano)}),
-			{"range": object{"_seq_no": object{"gt": x.Mark.SeqNo}}},
-		}}})
+	}
+	if x.At != nil { // also where a run was broken off, since what it left lies above At
+		ranges = append(ranges, anyOf(o.since(f, *x.At, x.Mark.SeqNo)))
 	}
 	return ranges
+}
+
+// since selects what may be new after a search at a time that showed numbers up to seqNo:
+// either of the two is enough.
+func (o *Overlap) since(f *fields, at time.Time, seqNo int64) []object {
+	return []object{
+		f.ingested(object{"gte": at.Add(-o.options.Overlap).Format(time.RFC3339Nano)}),
+		{"range": object{"_seq_no": object{"gt": seqNo}}},
+	}
+}
+
+func anyOf(should []object) object {
+	return object{"bool": object{"minimum_should_match": 1, "should": should}}
 }
 
 // readSlices reads an index's lines in order of their ingest time. The next
@@ -379,7 +419,7 @@ func (x *ingestCursor) reach(to, clock time.Time) bool {
 // move saves the cursor at the end of a slice. What lies above it in this point
 // in time, and what is numbered above all that this point in time shows, is read by the next run.
 func (o *Overlap) move(ctx context.Context, x *ingestCursor, end, clock time.Time, seen tide) error {
-	if x.Above != nil || !x.reach(end, clock) {
+	if !x.reach(end, clock) {
 		return nil
 	}
 	x.Mark = tide{Docs: -1, SeqNo: seen.SeqNo} // unlike any that a survey shows

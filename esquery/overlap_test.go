@@ -270,3 +270,12 @@ func TestSurveyOfManyIndices(t *testing.T) {
 		t.Errorf("%+v", marks["syslog-249"])
 	}
 }
+
+// An index that is gone is told from another whose name ends alike: the target's, for one, whose loss ends the run.
+func TestIndexThatIsGone(t *testing.T) {
+	for told, same := range map[string]bool{"raw-messages": true, "x:raw-messages": true, "messages": false, "": false} {
+		if got := sameIndex("x:raw-messages", told); got != same {
+			t.Errorf("%q: %v", told, got)
+		}
+	}
+}

@@ -48,4 +48,7 @@ func TestPageShrinksToItsFloor(t *testing.T) {
 			t.Errorf("waited %v of the 7 s that were asked for", took)
 		}
 	})
+	if got := retryAfter(http.Header{"Retry-After": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}); got > backoffCap {
+		t.Errorf("a proxy whose clock is an hour ahead is waited for %v", got)
+	}
 }

@@ -80,7 +80,7 @@ func retryAfter(h http.Header) time.Duration {
 		return time.Duration(min(max(seconds, 0), int(backoffCap/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(time.Until(at), 0)
+		return min(max(time.Until(at), 0), backoffCap)
 	}
 	return 0
 }

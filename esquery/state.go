@@ -122,8 +122,12 @@ func (d *stateDoc) save(ctx context.Context, payload any) error {
 	// The answer to a write may be lost on the way. Tried again, it meets itself.
 	var there json.RawMessage
 	now := *d
-	if found, failed := now.load(ctx, &there); failed != nil || !found || !sameJSON(there, raw) {
-		return errors.Join(err, failed)
+	found, failed := now.load(ctx, &there)
+	if failed != nil { // whose it is cannot be told: that is no other run
+		return failed
+	}
+	if !found || !sameJSON(there, raw) {
+		return err
 	}
 	*d = now
 	return nil
