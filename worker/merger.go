@@ -110,6 +110,11 @@ func (m *Merger) bring(ctx context.Context, work []*keyWork) error {
 			if err := m.Target.Refresh(ctx); err != nil {
 				return err
 			}
+			if round >= firstStrays {
+				if err := m.findStrays(ctx, again); err != nil {
+					return err
+				}
+			}
 			if err := m.plan(ctx, again); err != nil {
 				return err
 			}
@@ -130,7 +135,7 @@ func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
 	}
 	var scratch []byte
 	for _, w := range work {
-		if err := m.planKey(ctx, w, stored(w), &scratch); err != nil {
+		if err := m.planKey(ctx, w, withStrays(stored(w), w.strays), &scratch); err != nil {
 			return err
 		}
 	}
@@ -333,9 +338,11 @@ func (m *Merger) rejects(ctx context.Context, lines []message.HostLine) error {
 		scratch = d.AppendJSON(scratch[:0])
 		changes = append(changes, message.Change{Action: message.Create, ID: d.ID, Source: bytes.Clone(scratch)})
 	}
-	if m.DryRun || len(changes) == 0 {
-		m.count(func(r *Report) { r.Documents += len(docs); r.Created += len(docs) })
+	if len(changes) == 0 {
 		return nil
+	}
+	if m.DryRun {
+		return m.countRejects(ctx, changes)
 	}
 	outcomes, err := m.Target.Write(ctx, changes)
 	if err != nil {

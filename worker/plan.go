@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/postweave/postweave/worker/message"
@@ -61,7 +62,8 @@ type keyWork struct {
 	deleted  int
 	unparsed int
 	warnings []string
-	conflict bool // another writer changed one of the documents meanwhile
+	conflict bool             // another writer changed one of the documents meanwhile
+	strays   []message.Stored // see Merger.findStrays
 
 	// careful is set where nothing new was read: then no document may lose anything, see spare.
 	careful bool
@@ -88,7 +90,7 @@ func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, scratc
 	for _, s := range slices.Concat(stored, parts) {
 		lines, schema, err := message.StoredLines(s.Source)
 		if err != nil {
-			return err
+			return fmt.Errorf("document %s (queue id %s on %s): %w: somebody altered it; delete it, then run `postweave verify --heal` over its day", s.ID, w.key.QueueID, w.key.Host, err)
 		}
 		if schema > message.Schema {
 			return ErrNewerSchema

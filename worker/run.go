@@ -81,6 +81,7 @@ func (r *Run) Do(ctx context.Context) (Report, error) {
 		report.More, err = true, nil
 	}
 	if err != nil {
+		report.More = true
 		return report, err
 	}
 	if err := report.balance(); err != nil {

@@ -50,7 +50,8 @@ type Verify struct {
 
 	merger *Merger
 	merged Report // what was written
-	upTo   time.Time
+	// All before upTo is looked at, and all before settled a second time and mended.
+	upTo, settled time.Time
 
 	mu     sync.Mutex
 	report VerifyReport
@@ -131,7 +132,9 @@ func (v *Verify) Do(ctx context.Context) (VerifyReport, error) {
 	}
 	err := v.cover(ctx, begin)
 	v.report.Seconds = time.Since(begin).Seconds()
-	v.report.UpTo = v.upTo
+	if v.report.UpTo = v.upTo; err != nil {
+		v.report.More, v.report.UpTo = true, v.settled
+	}
 	if d, ok := v.Range.(interface{ Describe() (string, []string) }); ok {
 		v.report.Guarantee, v.report.Notes = d.Describe()
 	}
@@ -168,7 +171,9 @@ func (v *Verify) cover(ctx context.Context, begin time.Time) error {
 		if err := v.slice(ctx, from, to, b); err != nil {
 			return err
 		}
-		v.upTo = to
+		if v.upTo = to; len(v.doubts.keys)+len(v.doubts.rejects) == 0 {
+			v.settled = to
+		}
 		v.Logger.Debug("slice compared", zap.Time("from", from), zap.Time("to", to), zap.Int("lines", b.Read), zap.Int("queue_ids", len(b.Lines)))
 		if v.Progress != nil {
 			v.Progress(to)
@@ -323,6 +328,7 @@ func (v *Verify) settle(ctx context.Context) error {
 		return err
 	}
 	var short []*keyWork
+	defer func() { v.account(short) }() // of a work that was broken off too
 	for chunk := range slices.Chunk(work, keysAtOnce) {
 		left, err := v.tell(ctx, chunk)
 		if err != nil {
@@ -336,11 +342,7 @@ func (v *Verify) settle(ctx context.Context) error {
 		}
 		short = append(short, left...)
 	}
-	if err := v.merger.confirm(ctx, slices.DeleteFunc(slices.Clone(short), func(w *keyWork) bool { return w.reject })); err != nil {
-		return err
-	}
-	v.account(short)
-	return nil
+	return v.merger.confirm(ctx, slices.DeleteFunc(slices.Clone(short), func(w *keyWork) bool { return w.reject }))
 }
 
 // tell looks at keys again, tells of the differences and returns the keys that

@@ -27,7 +27,7 @@ var exitCodes = []struct {
 	code    int
 	meaning string
 }{
-	{exitComplete, "complete"},
+	{exitComplete, "complete, or as far as the report says (more: true)"},
 	{exitUsage, "usage, configuration or setup: nothing was done, the message says what to change"},
 	{exitBug, "a bug in postweave (a Go panic): please report the stack trace"},
 	{exitUnavailable, "Elasticsearch was unavailable for longer than the retry budget"},

@@ -112,7 +112,10 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 	code := exitCode(ctx, err)
 	if code == exitInterrupted || code == exitTerminated {
 		err = errors.New("stopped by a signal")
-		if c.service {
+		switch {
+		case c.name == "verify", c.name == "rebuild": // they keep no place
+			err = errors.New("stopped by a signal; what was written stays")
+		case c.service:
 			err = errors.New("stopped by a signal; what was confirmed stays, the next run goes on from there")
 		}
 	}

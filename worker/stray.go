@@ -1,0 +1,84 @@
+package worker
+
+import (
+	"context"
+	"slices"
+
+	"github.com/postweave/postweave/worker/message"
+)
+
+// firstStrays is the round of conflicts from which on strays are looked for. In
+// the rounds before, it is another writer as a rule.
+const firstStrays = 2
+
+// findStrays looks for documents that are there under their right _id and are
+// not found by their queue id, because somebody altered that by hand: to create them conflicts for ever.
+// Found, they are united and written like any other.
+func (m *Merger) findStrays(ctx context.Context, work []*keyWork) error {
+	target, ok := m.Target.(interface {
+		Identified(ctx context.Context, ids []string) ([]message.Stored, error)
+	})
+	if !ok {
+		return nil
+	}
+	wanted := make(map[string]*keyWork)
+	var ids []string
+	for _, w := range work {
+		w.strays = nil
+		for i := range w.steps {
+			if c := &w.steps[i].change; c.Action == message.Create && !c.Part {
+				wanted[c.ID] = w
+				ids = append(ids, c.ID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := target.Identified(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		if w := wanted[s.ID]; w != nil && s.Key != w.key {
+			w.strays = append(w.strays, s)
+		}
+	}
+	return nil
+}
+
+// withStrays adds the strays that are not among the stored documents by now.
+func withStrays(stored, strays []message.Stored) []message.Stored {
+	for _, s := range strays {
+		if !slices.ContainsFunc(stored, func(had message.Stored) bool { return had.ID == s.ID }) {
+			stored = append(slices.Clip(stored), s)
+		}
+	}
+	return stored
+}
+
+// countRejects tells of a dry run which rejects are there already.
+func (m *Merger) countRejects(ctx context.Context, changes []message.Change) error {
+	there := 0
+	if target, ok := m.Target.(interface {
+		Identified(ctx context.Context, ids []string) ([]message.Stored, error)
+	}); ok {
+		for some := range slices.Chunk(changes, keysAtOnce) {
+			ids := make([]string, len(some))
+			for i := range some {
+				ids[i] = some[i].ID
+			}
+			found, err := target.Identified(ctx, ids)
+			if err != nil {
+				return err
+			}
+			there += len(found)
+		}
+	}
+	m.count(func(r *Report) {
+		r.Documents += len(changes)
+		r.Created += len(changes) - there
+		r.Unchanged += there
+	})
+	return nil
+}
