@@ -49,39 +49,30 @@ func (d *Documents) Rejects(ctx context.Context, from, to time.Time, take func(c
 // more than one.
 func (d *Documents) Identified(ctx context.Context, ids []string) ([]message.Stored, error) {
 	var out []message.Stored
-	size := findAtOnce
-	for len(ids) > 0 {
-		chunk := ids[:min(size, len(ids))]
+	err := inParts(ids, findAtOnce, func(some []string) error {
 		a, err := d.client.search(ctx, Request{
 			Op: "find documents by id", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_search",
 			Query: url.Values{"allow_partial_search_results": {"false"}}, Idempotent: true,
 			Body: object{
 				"size": maxHits, "seq_no_primary_term": true, "sort": []string{"_doc"}, "docvalue_fields": []string{"host.name", "queue_id"},
-				"query": object{"ids": object{"values": chunk}},
+				"query": object{"ids": object{"values": some}},
 			}.json(),
 		})
-		if errors.Is(err, errAnswerTooLarge) && len(chunk) > 1 {
-			size = len(chunk) / 2
-			continue
+		if err == nil {
+			out = append(out, storedOf(a.Hits.Hits)...)
 		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, storedOf(a.Hits.Hits)...)
-		ids = ids[len(chunk):]
-	}
-	return out, nil
+		return err
+	})
+	return out, err
 }
 
 // Outlines returns those of all documents of the keys.
 func (d *Documents) Outlines(ctx context.Context, keys []message.Key) ([]message.Outline, error) {
 	var out []message.Outline
-	size := 4 * findAtOnce
-	for len(keys) > 0 {
-		chunk := keys[:min(size, len(keys))]
-		wanted := make(map[message.Key]bool, len(chunk))
-		ids := make([]string, 0, len(chunk))
-		for _, k := range chunk {
+	err := inParts(keys, 4*findAtOnce, func(some []message.Key) error {
+		wanted := make(map[message.Key]bool, len(some))
+		ids := make([]string, 0, len(some))
+		for _, k := range some {
 			wanted[k] = true
 			ids = append(ids, k.QueueID)
 		}
@@ -92,23 +83,20 @@ func (d *Documents) Outlines(ctx context.Context, keys []message.Key) ([]message
 			Op: "count documents' lines", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_search",
 			Query: url.Values{"allow_partial_search_results": {"false"}}, Body: body.json(), Idempotent: true,
 		})
-		switch {
-		case err != nil:
-			return nil, err
-		case total > maxHits && len(chunk) == 1:
-			return nil, d.tooMany()
-		case total > maxHits:
-			size = max(1, len(chunk)/2)
-			continue
+		if err == nil && total > maxHits {
+			err = d.tooMany()
+		}
+		if err != nil {
+			return err
 		}
 		for i := range hits {
 			if o := outlineOf(&hits[i]); wanted[o.Key] {
 				out = append(out, o)
 			}
 		}
-		keys = keys[len(chunk):]
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 // Extent returns the earliest and the latest @timestamp of all documents; found
@@ -240,7 +228,7 @@ func (w *timeWindow) page(ctx context.Context, from, to time.Time) ([]hit, int64
 // answer holds. Where its point in time gets lost it begins again from a new one: whoever takes the
 // pages may get a document twice.
 func (w *timeWindow) moment(ctx context.Context, from, to time.Time, take func(context.Context, []hit) error) error {
-	p, err := w.documents.client.openPIT(ctx, []string{w.documents.alias})
+	p, err := w.documents.openPIT(ctx)
 	if err != nil {
 		return err
 	}
@@ -259,28 +247,17 @@ func (w *timeWindow) moment(ctx context.Context, from, to time.Time, take func(c
 func (w *timeWindow) pages(ctx context.Context, p *pit, from, to time.Time, take func(context.Context, []hit) error) error {
 	body := w.query(from, to)
 	body["sort"], body["track_total_hits"] = []object{{"_shard_doc": "asc"}}, false
-	for {
-		body["size"], body["pit"] = w.size, object{"id": p.id, "keep_alive": pitKeepAlive}
-		a, err := p.client.search(ctx, Request{
-			Op: w.op, Method: http.MethodPost, Path: "/_search", Query: url.Values{"allow_partial_search_results": {"false"}},
-			Body: body.json(), Idempotent: true,
-		})
-		if errors.Is(err, errAnswerTooLarge) && w.size > 1 {
-			w.size /= 2
-			continue
-		}
+	for size := newPage(w.size); ; {
+		a, n, err := p.page(ctx, w.op, body, size, func(n int) { body["size"] = n })
 		if err != nil {
 			return err
-		}
-		if a.PIT != "" {
-			p.id = a.PIT
 		}
 		if len(a.Hits.Hits) > 0 {
 			if err := take(ctx, a.Hits.Hits); err != nil {
 				return err
 			}
 		}
-		if len(a.Hits.Hits) < w.size {
+		if len(a.Hits.Hits) < n {
 			return nil
 		}
 		body["search_after"] = a.Hits.Hits[len(a.Hits.Hits)-1].Sort

@@ -3,6 +3,7 @@ package esquery
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -120,5 +121,37 @@ func TestArchiveByTime(t *testing.T) {
 	}
 	if outlines, err := d.Outlines(t.Context(), []message.Key{{Host: "mx2", QueueID: "Q9"}}); err != nil || len(outlines) > 0 {
 		t.Errorf("of another server: %+v, %v", outlines, err)
+	}
+}
+
+// A point in time of the target that is not whole is no fault of the source.
+func TestPointInTimeOfTheTarget(t *testing.T) {
+	s := answering(t, SourceOptions{Patterns: []string{"syslog-*"}, Target: "t"}, map[string]string{"/_pit": `{"id":"p","_shards":{"total":2,"failed":1}}`})
+	_, err := s.client.Documents("t").openPIT(t.Context())
+	var e *Error
+	if !errors.As(err, &e) || e.Class != ClassUnavailable {
+		t.Errorf("%v, want an unavailable target", err)
+	}
+}
+
+// What is too much for one answer is asked for in halves, and one alone that is
+// too much is its error.
+func TestInParts(t *testing.T) {
+	all := []int{1, 2, 3, 4, 5, 6, 7}
+	for name, tooMuch := range map[string]error{"large": errAnswerTooLarge, "many": (&Documents{}).tooMany()} {
+		var got []int
+		asked := 0
+		if err := inParts(all, 5, func(some []int) error {
+			if asked++; len(some) > 2 {
+				return tooMuch
+			}
+			got = append(got, some...)
+			return nil
+		}); err != nil || !slices.Equal(got, all) || asked != 5 {
+			t.Errorf("%s: %v, %v in %d requests", name, err, got, asked)
+		}
+		if err := inParts(all, 5, func([]int) error { return tooMuch }); !errors.Is(err, tooMuch) {
+			t.Errorf("%s: %v, want the error of one alone", name, err)
+		}
 	}
 }

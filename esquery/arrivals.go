@@ -61,16 +61,7 @@ func (a *Arrivals) Reset(ctx context.Context) error {
 		a.forget = true
 		return nil
 	}
-	var old json.RawMessage
-	found, err := a.doc.load(ctx, &old)
-	var damaged *Error
-	if errors.As(err, &damaged) && a.doc.found {
-		found, err = true, nil
-	}
-	if err != nil || !found {
-		return err
-	}
-	return a.doc.remove(ctx)
+	return a.doc.forget(ctx)
 }
 
 // Each hands over what arrived, slice by slice, and moves the cursor after each
@@ -524,17 +515,12 @@ func (a *Arrivals) move(ctx context.Context, x *dueIndex, high int64) error {
 	return a.save(ctx)
 }
 
-// save writes the cursor, unless another run moved it: that one may have gone
-// further, so this run ends and leaves the rest to it.
+// save writes the cursor.
 func (a *Arrivals) save(ctx context.Context) error {
 	if a.options.DryRun {
 		return nil
 	}
-	err := a.doc.save(ctx, a.cursor)
-	if errors.Is(err, errStateRace) {
-		return ErrSuperseded
-	}
-	return err
+	return a.doc.move(ctx, a.cursor)
 }
 
 // ErrSuperseded ends a run whose cursor another one moved. Nothing is lost: all

@@ -65,31 +65,44 @@ func (d *Documents) find(ctx context.Context, keys []message.Key, e extent) ([]m
 	if e != whole {
 		size *= 4
 	}
-	for len(keys) > 0 {
-		chunk := keys[:min(size, len(keys))]
-		found, all, err := d.search(ctx, chunk, e)
-		switch {
-		case errors.Is(err, errAnswerTooLarge) && len(chunk) > 1:
-			size = len(chunk) / 2 // long logs
-			continue
-		case err != nil:
-			return nil, err
-		case !all && len(chunk) == 1:
-			return nil, d.tooMany()
-		case !all:
-			size = max(1, len(chunk)/2)
-			continue
+	err := inParts(keys, size, func(some []message.Key) error {
+		found, all, err := d.search(ctx, some, e)
+		if err == nil && !all {
+			err = d.tooMany()
+		}
+		if err != nil {
+			return err
 		}
 		out = append(out, found...)
-		keys = keys[len(chunk):]
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
+
+// inParts asks for so many at once, and for half as many while the answer is too
+// large or has more documents than one answer holds. What is too much for one alone is its error.
+func inParts[T any](all []T, most int, ask func([]T) error) error {
+	for len(all) > 0 {
+		some := all[:min(most, len(all))]
+		err := ask(some)
+		if len(some) > 1 && (errors.Is(err, errAnswerTooLarge) || errors.Is(err, errTooMany)) {
+			most = len(some) / 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		all = all[len(some):]
+	}
+	return nil
+}
+
+var errTooMany = errors.New("one queue id has more than 10,000 documents")
 
 func (d *Documents) tooMany() *Error {
 	return &Error{
-		Class: ClassSetup, Op: "find a queue id's documents", Index: d.alias,
-		Err: errors.New("one queue id has more than 10,000 documents"), Hint: "the host names of the source do not tell servers apart",
+		Class: ClassSetup, Op: "find a queue id's documents", Index: d.alias, Err: errTooMany,
+		Hint: "the host names of the source do not tell servers apart",
 	}
 }
 

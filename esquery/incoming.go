@@ -92,16 +92,6 @@ func (a *Arrivals) switched(ctx context.Context, old cursor, found bool) (bool, 
 	return a.Overlap().doc.exists(ctx)
 }
 
-// exists tells whether there is such a document, damaged or not.
-func (d *stateDoc) exists(ctx context.Context) (bool, error) {
-	var payload any
-	found, err := d.load(ctx, &payload)
-	if err != nil && d.found {
-		return true, nil
-	}
-	return found, err
-}
-
 // remoteReason says why a source in several clusters cannot be followed by
 // arrival; "" where it is in one.
 func remoteReason(patterns []string) string {

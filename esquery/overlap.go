@@ -73,10 +73,7 @@ func (o *Overlap) Reset(ctx context.Context) error {
 		o.forget = true
 		return nil
 	}
-	if found, err := o.doc.exists(ctx); err != nil || !found {
-		return err
-	}
-	return o.doc.remove(ctx)
+	return o.doc.forget(ctx)
 }
 
 // Each hands over what came in, slice by slice, and moves the cursor after each
@@ -426,14 +423,10 @@ func (o *Overlap) move(ctx context.Context, x *ingestCursor, end, clock time.Tim
 	return o.save(ctx)
 }
 
-// save writes the cursor as [Arrivals] does.
+// save writes the cursor.
 func (o *Overlap) save(ctx context.Context) error {
 	if o.options.DryRun {
 		return nil
 	}
-	err := o.doc.save(ctx, o.cursor)
-	if errors.Is(err, errStateRace) {
-		return ErrSuperseded
-	}
-	return err
+	return o.doc.move(ctx, o.cursor)
 }

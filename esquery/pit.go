@@ -17,14 +17,25 @@ const pitKeepAlive = "10m"
 // state of the indices.
 type pit struct {
 	client  *Client
+	source  bool // of the raw lines, not of the target: see Request.Source
 	id      string
 	indices []string
 	sizes   map[string]int // in bytes, of the last answer to each kind of search
 }
 
-// openPIT opens a point in time on indices; a shard that is missing fails it.
+// openPIT opens a point in time on indices of the source; a shard that is missing
+// fails it.
 func (c *Client) openPIT(ctx context.Context, indices []string) (*pit, error) {
-	p := &pit{client: c, indices: indices, sizes: make(map[string]int)}
+	return c.openAny(ctx, indices, true)
+}
+
+// openPIT opens one on the target.
+func (d *Documents) openPIT(ctx context.Context) (*pit, error) {
+	return d.client.openAny(ctx, []string{d.alias}, false)
+}
+
+func (c *Client) openAny(ctx context.Context, indices []string, source bool) (*pit, error) {
+	p := &pit{client: c, source: source, indices: indices, sizes: make(map[string]int)}
 	if err := p.open(ctx); err != nil {
 		return nil, err
 	}
@@ -34,12 +45,12 @@ func (c *Client) openPIT(ctx context.Context, indices []string) (*pit, error) {
 // open replaces what p held before. A point in time is lost with the node that
 // keeps it, when an index is closed and opened, or when nothing was asked of it for too long.
 func (p *pit) open(ctx context.Context) error {
-	const op = "open point in time"
-	res, err := p.client.Do(ctx, Request{
-		Op: op, Method: http.MethodPost, Path: "/" + indexPath(p.indices) + "/_pit",
+	req := Request{
+		Op: "open point in time", Method: http.MethodPost, Path: "/" + indexPath(p.indices) + "/_pit",
 		Query:  url.Values{"keep_alive": {pitKeepAlive}, "ignore_unavailable": {"false"}, "allow_partial_search_results": {"false"}},
-		Source: true, Idempotent: true, // one more point in time closes by itself
-	})
+		Source: p.source, Idempotent: true, // one more point in time closes by itself
+	}
+	res, err := p.client.Do(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -48,7 +59,7 @@ func (p *pit) open(ctx context.Context) error {
 		Shards *shardCounts `json:"_shards"` // not told before Elasticsearch 8.15
 	}
 	if json.Unmarshal(res.Body, &answer) != nil || answer.ID == "" || answer.Shards != nil && (answer.Shards.Failed > 0 || answer.Shards.Total == 0) {
-		return &Error{Class: ClassSource, Op: op, Err: errors.New("not all shards are in it"), Hint: "look at the cluster's health; the run begins here again"}
+		return &Error{Class: req.class(), Op: req.Op, Err: errors.New("not all shards are in it"), Hint: "look at the cluster's health; the run begins here again"}
 	}
 	p.id = answer.ID
 	return nil
@@ -100,7 +111,7 @@ func (p *pit) ask(ctx context.Context, op string, body object, divisible bool) (
 	body["pit"] = object{"id": p.id, "keep_alive": pitKeepAlive}
 	a, err := p.client.search(ctx, Request{
 		Op: op, Method: http.MethodPost, Path: "/_search", Query: url.Values{"allow_partial_search_results": {"false"}},
-		Body: body.json(), Idempotent: true, Source: true, Divisible: divisible,
+		Body: body.json(), Idempotent: true, Source: p.source, Divisible: divisible,
 		Expect: p.sizes[op],
 	})
 	if err != nil {

@@ -87,6 +87,34 @@ func (d *stateDoc) damaged() *Error {
 	}
 }
 
+// exists tells whether there is such a document, damaged or not.
+func (d *stateDoc) exists(ctx context.Context) (bool, error) {
+	var payload any
+	found, err := d.load(ctx, &payload)
+	if err != nil && d.found {
+		return true, nil
+	}
+	return found, err
+}
+
+// forget removes the document, damaged or not, if there is one.
+func (d *stateDoc) forget(ctx context.Context) error {
+	if found, err := d.exists(ctx); err != nil || !found {
+		return err
+	}
+	return d.remove(ctx)
+}
+
+// move saves a cursor, unless another run moved it: that one may have gone
+// further, so this run ends and leaves the rest to it.
+func (d *stateDoc) move(ctx context.Context, cursor any) error {
+	err := d.save(ctx, cursor)
+	if errors.Is(err, errStateRace) {
+		return ErrSuperseded
+	}
+	return err
+}
+
 // reload reads the payload once more. It tells whether another process wrote it
 // meanwhile, and leaves what alone where not.
 func (d *stateDoc) reload(ctx context.Context, what any) (moved bool, err error) {

@@ -107,18 +107,11 @@ func TestDaemonAndBackfillBesideIt(t *testing.T) {
 	s := site.New(t)
 	log := generate(t, loggen.Config{Seed: 51, Messages: 500, Span: 40 * time.Hour, ReuseIDs: 0.1})
 	docs := s.Shipped(loggen.LayoutPlain, log.lines...)
-	part := func(n int) (some []site.Raw) {
-		for i, d := range docs {
-			if (i*7919+i/3)%4 == n {
-				some = append(some, d)
-			}
-		}
-		return some
-	}
-	s.Index(part(0))
+	parts := inRounds(docs, 4)
+	s.Index(parts[0])
 	d := startDaemon(s)
-	for n := 1; n < 4; n++ {
-		s.Index(part(n))
+	for _, part := range parts[1:] {
+		s.Index(part)
 		s.Backfill("2026-03-02", "2026-03-10")
 	}
 	d.settle()

@@ -270,14 +270,7 @@ func TestHealBesideLiveRuns(t *testing.T) {
 	s := site.New(t)
 	log := generate(t, loggen.Config{Seed: 74, Messages: 600, Span: 60 * time.Hour, ShortIDs: true, ReuseIDs: 0.15})
 	docs := s.Shipped(loggen.LayoutSyslog, log.lines...)
-	const rounds = 4
-	for round := range rounds {
-		var some []site.Raw
-		for i, d := range docs {
-			if (i*7919+i/7)%rounds == round {
-				some = append(some, d)
-			}
-		}
+	for round, some := range inRounds(docs, 4) {
 		s.Index(some)
 		h := hospital{s, s.Documents()}
 		if round > 0 {
@@ -285,21 +278,7 @@ func TestHealBesideLiveRuns(t *testing.T) {
 				h.ES(http.MethodDelete, "/"+h.Target+"/_doc/"+d.ID, nil, nil)
 			}
 		}
-		var wg sync.WaitGroup
-		for _, args := range [][]string{
-			{"run"}, {"verify", "--heal", "--from", "2026-03-01", "--to", "2026-03-15"}, {"rebuild", "--all"}, {"run"},
-		} {
-			c, _, stderr := s.Command(args...)
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			wg.Go(func() {
-				if code := site.ExitCodeOf(t, c.Wait()); code != 0 {
-					t.Errorf("round %d: postweave %q: exit %d\n%s", round, args, code, stderr)
-				}
-			})
-		}
-		wg.Wait()
+		atOnce(s, []string{"run"}, []string{"verify", "--heal", "--from", "2026-03-01", "--to", "2026-03-15"}, []string{"rebuild", "--all"}, []string{"run"})
 	}
 	s.Run()
 	if v := verifySite(s); v.code != 0 {

@@ -26,9 +26,7 @@ const (
 
 // Merger brings the target's documents up to date with batches of lines.
 type Merger struct {
-	Target Target
-	// Archive finds rejects by their ids; nil where none are looked for.
-	Archive Archive
+	Target  Target
 	Options message.Options
 	// Concurrency is how many groups of keys are worked on at once. Zero is one.
 	Concurrency int
@@ -364,5 +362,27 @@ func (m *Merger) rejects(ctx context.Context, lines []message.HostLine) error {
 		}
 		m.count(w.tallyDocuments)
 	}
+	return nil
+}
+
+// countRejects tells of a dry run which rejects are there already.
+func (m *Merger) countRejects(ctx context.Context, changes []message.Change) error {
+	there := 0
+	for some := range slices.Chunk(changes, keysAtOnce) {
+		ids := make([]string, len(some))
+		for i := range some {
+			ids[i] = some[i].ID
+		}
+		found, err := m.Target.Identified(ctx, ids)
+		if err != nil {
+			return err
+		}
+		there += len(found)
+	}
+	m.count(func(r *Report) {
+		r.Documents += len(changes)
+		r.Created += len(changes) - there
+		r.Unchanged += there
+	})
 	return nil
 }

@@ -26,6 +26,9 @@ type Target interface {
 	// Revisions is Find without the documents' JSON, and without their IDs where a
 	// revision is enough to tell the target's documents apart.
 	Revisions(ctx context.Context, keys []message.Key) ([]message.Stored, error)
+	// Identified returns those documents of the ids that there are, in any order, as of the last
+	// Refresh or later.
+	Identified(ctx context.Context, ids []string) ([]message.Stored, error)
 	// Parts returns the pieces of long logs that are stored for a key beside its documents,
 	// whichever write left them, as of now.
 	Parts(ctx context.Context, key message.Key) ([]message.Stored, error)
@@ -51,9 +54,6 @@ type Archive interface {
 	Within(ctx context.Context, from, to time.Time, take func(ctx context.Context, page []message.Outline) error) error
 	// Rejects does the same with the documents of NOQUEUE rejects.
 	Rejects(ctx context.Context, from, to time.Time, take func(ctx context.Context, page []message.Stored) error) error
-	// Identified returns those documents of the ids that there are, in any order, as of the last
-	// Refresh or later.
-	Identified(ctx context.Context, ids []string) ([]message.Stored, error)
 }
 
 // Outlines is a target that need not be read whole.

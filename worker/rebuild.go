@@ -66,7 +66,7 @@ func (r *Rebuild) Do(ctx context.Context) (Report, error) {
 	r.report = Report{Command: "rebuild", DryRun: r.DryRun}
 	r.spared, r.several = 0, map[message.Key]bool{}
 	r.merger = &Merger{
-		Target: r.Target, Archive: r.Archive, Options: r.Options, Concurrency: r.Concurrency, DryRun: r.DryRun,
+		Target: r.Target, Options: r.Options, Concurrency: r.Concurrency, DryRun: r.DryRun,
 		report: &r.report, firstPause: r.firstPause,
 	}
 	err := r.cover(ctx, begin)

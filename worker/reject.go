@@ -64,7 +64,7 @@ func (m *Merger) lookUp(ctx context.Context, work []*keyWork) (func(*keyWork) []
 	}
 	if len(ids) > 0 {
 		slices.Sort(ids)
-		found, err := m.Archive.Identified(ctx, slices.Compact(ids))
+		found, err := m.Target.Identified(ctx, slices.Compact(ids))
 		if err != nil {
 			return nil, err
 		}

@@ -15,12 +15,6 @@ const firstStrays = 2
 // not found by their queue id, because somebody altered that by hand: to create them conflicts for ever.
 // Found, they are united and written like any other.
 func (m *Merger) findStrays(ctx context.Context, work []*keyWork) error {
-	target, ok := m.Target.(interface {
-		Identified(ctx context.Context, ids []string) ([]message.Stored, error)
-	})
-	if !ok {
-		return nil
-	}
 	wanted := make(map[string]*keyWork)
 	var ids []string
 	for _, w := range work {
@@ -35,7 +29,7 @@ func (m *Merger) findStrays(ctx context.Context, work []*keyWork) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	found, err := target.Identified(ctx, ids)
+	found, err := m.Target.Identified(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -55,30 +49,4 @@ func withStrays(stored, strays []message.Stored) []message.Stored {
 		}
 	}
 	return stored
-}
-
-// countRejects tells of a dry run which rejects are there already.
-func (m *Merger) countRejects(ctx context.Context, changes []message.Change) error {
-	there := 0
-	if target, ok := m.Target.(interface {
-		Identified(ctx context.Context, ids []string) ([]message.Stored, error)
-	}); ok {
-		for some := range slices.Chunk(changes, keysAtOnce) {
-			ids := make([]string, len(some))
-			for i := range some {
-				ids[i] = some[i].ID
-			}
-			found, err := target.Identified(ctx, ids)
-			if err != nil {
-				return err
-			}
-			there += len(found)
-		}
-	}
-	m.count(func(r *Report) {
-		r.Documents += len(changes)
-		r.Created += len(changes) - there
-		r.Unchanged += there
-	})
-	return nil
 }

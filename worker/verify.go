@@ -127,7 +127,7 @@ func (v *Verify) Do(ctx context.Context) (VerifyReport, error) {
 	v.report = VerifyReport{Command: "verify", Heal: v.Heal, DryRun: v.DryRun}
 	v.merged, v.told, v.doubts = Report{}, map[message.Key]bool{}, doubts{}
 	v.merger = &Merger{
-		Target: v.Target, Archive: v.Archive, Options: v.Options, Concurrency: v.Concurrency,
+		Target: v.Target, Options: v.Options, Concurrency: v.Concurrency,
 		DryRun: v.DryRun || !v.Heal, report: &v.merged, firstPause: v.firstPause,
 	}
 	err := v.cover(ctx, begin)

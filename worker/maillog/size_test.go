@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/postweave/postweave/test/heap"
 	"github.com/postweave/postweave/worker/message"
 )
 
@@ -57,7 +56,7 @@ func TestAMillionLinesOfOneKey(t *testing.T) {
 		return io.NopCloser(&retries{n: n}), nil
 	}}
 	var docs []*message.Document
-	used := peak(func() {
+	used := heap.Peak(30, func() {
 		report, err := Merge(t.Context(), Options{Inputs: []Input{in}, Year: testYear, MaxMemory: 64 << 20, SpillDir: t.TempDir()}, func(d *message.Document) error {
 			docs = append(docs, d)
 			return nil
@@ -79,33 +78,6 @@ func TestAMillionLinesOfOneKey(t *testing.T) {
 	if d.Lines != n+2 || len(d.Log) != n+2 || attempts != n || d.Counts != (message.Counts{Sent: 1, Deferred: 2, Total: 3}) {
 		t.Errorf("%d lines, %d attempts, %+v", d.Lines, attempts, d.Counts)
 	}
-}
-
-// peak is how far the heap grows while do runs, in bytes.
-func peak(do func()) uint64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(30))
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	from := m.HeapAlloc
-	most := from
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for tick := time.Tick(5 * time.Millisecond); ; {
-			select {
-			case <-stop:
-				return
-			case <-tick:
-				runtime.ReadMemStats(&m)
-				most = max(most, m.HeapAlloc)
-			}
-		}
-	}()
-	do()
-	close(stop)
-	<-done
-	return most - from
 }
 
 // A partition that holds one key only is not written anew: no split makes it

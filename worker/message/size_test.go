@@ -2,13 +2,13 @@ package message
 
 import (
 	"fmt"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/postweave/postweave/test/heap"
 )
 
 // mailing makes the lines of a message to n recipients, of whom each is tried twice where the
@@ -138,7 +138,7 @@ func TestAMillionLines(t *testing.T) {
 	given := slices.Clone(lines)
 	slices.Reverse(given[:n/2])
 	var docs []Document
-	if bytes := peak(func() { docs = Merge(shortKey, given, Options{}) }); bytes > most*n {
+	if bytes := heap.Peak(10, func() { docs = Merge(shortKey, given, Options{}) }); bytes > most*n {
 		t.Errorf("a merge takes %d bytes a line", bytes/n)
 	}
 	if len(docs) != 1 {
@@ -158,34 +158,6 @@ func TestAMillionLines(t *testing.T) {
 	if attempts != n {
 		t.Errorf("%d attempts", attempts)
 	}
-}
-
-// peak is how far the heap grows while do runs, in bytes.
-func peak(do func()) uint64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	from := m.HeapAlloc
-	most := from
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for tick := time.Tick(5 * time.Millisecond); ; {
-			select {
-			case <-stop:
-				return
-			case <-tick:
-				runtime.ReadMemStats(&m)
-				most = max(most, m.HeapAlloc)
-			}
-		}
-	}()
-	do()
-	close(stop)
-	<-done
-	runtime.ReadMemStats(&m)
-	return max(most, m.HeapAlloc) - from
 }
 
 // A key of many lines is parsed twice, with the same outcome as where what the lines
