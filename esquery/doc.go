@@ -1,8 +1,9 @@
 // Package esquery is everything that talks to Elasticsearch.
 //
-// Reading: [Client.Source] names the raw lines. [Source.Arrivals] hands over
-// what arrived since the cursor, [Source.Days] a range of time, both in slices whose keys are
-// found by a composite aggregation and whose lines are read from the same point in time.
+// Reading: [Client.Source] names the raw lines. [Source.Incoming] hands over
+// what is new, by arrival or, where that is not told, by ingest time with an overlap; [Source.Days] a range
+// of time for a backfill and [Source.Range] one for a verification. All come in slices whose keys are found by a
+// composite aggregation and whose lines are read from the same point in time.
 //
 // Writing: [Client.Documents] is the target. Its writes are conditional, and
 // believed only as far as Elasticsearch confirms them item by item.

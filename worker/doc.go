@@ -20,6 +20,9 @@
 // The cursor saves work and nothing else. A crash at any point repeats a slice,
 // and a repeated slice changes nothing.
 //
-// worker knows no Elasticsearch. [Source] and [Target] are satisfied by package
-// esquery and joined in cmd/postweave/wire.go.
+// [Verify] plans what a run would write for a range of time and tells of what differs;
+// [Rebuild] merges documents again from their own lines. Both use the plans of a run.
+//
+// worker knows no Elasticsearch. The ports are satisfied by package esquery and
+// joined in cmd/postweave/wire.go.
 package worker
