@@ -19,6 +19,7 @@ included. Without --to it goes up to the end of today.`,
 postweave backfill --days 7 --json`,
 	settings: joined(connectionSettings, sourceSettings, writeSettings, []string{"MAX_RUNTIME"}, logSettings),
 	service:  true,
+	resumes:  true,
 	action:   func() action { return &backfillOptions{} },
 }
 

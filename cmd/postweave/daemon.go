@@ -19,6 +19,7 @@ the exit code is 0; a second signal ends it at once.`,
 POSTWEAVE_SCHEDULE=@hourly postweave daemon`,
 	settings: joined(connectionSettings, sourceSettings, writeSettings, []string{"SCHEDULE", "TIMEZONE", "MAX_RUNTIME"}, logSettings),
 	service:  true,
+	resumes:  true,
 	action:   func() action { return &daemonOptions{} },
 }
 

@@ -20,6 +20,7 @@ to stderr.`,
 postweave run --json | jq .`,
 	settings: joined(connectionSettings, sourceSettings, writeSettings, []string{"MAX_RUNTIME"}, logSettings),
 	service:  true,
+	resumes:  true,
 	action:   func() action { return &runOptions{} },
 }
 

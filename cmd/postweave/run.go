@@ -18,6 +18,7 @@ type command struct {
 	example  string
 	settings []string // keys of the settings it reads; none: no configuration is loaded
 	service  bool     // works unattended: its last error goes to the log where that is JSON
+	resumes  bool     // keeps its place: started again, it goes on where it was stopped
 	action   func() action
 }
 
@@ -113,10 +114,10 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 	if code == exitInterrupted || code == exitTerminated {
 		err = errors.New("stopped by a signal")
 		switch {
-		case c.name == "verify", c.name == "rebuild": // they keep no place
-			err = errors.New("stopped by a signal; what was written stays")
-		case c.service:
+		case c.resumes:
 			err = errors.New("stopped by a signal; what was confirmed stays, the next run goes on from there")
+		case c.service:
+			err = errors.New("stopped by a signal; what was written stays")
 		}
 	}
 	switch {
