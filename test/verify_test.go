@@ -412,8 +412,8 @@ func TestRebuildStopsAtSIGTERM(t *testing.T) {
 		})
 	}
 	code := site.ExitCodeOf(t, c.Run())
-	if took := time.Since(at); code != 143 || took > 10*time.Second {
-		t.Errorf("exit %d after %v\n%s", code, took, stderr)
+	if took := time.Since(at); code != 143 || took > 10*time.Second || !strings.Contains(stderr.String(), "what was written stays") || strings.Contains(stderr.String(), "next run") {
+		t.Errorf("exit %d after %v, want 143 and no word of a place that it does not keep\n%s", code, took, stderr)
 	}
 	if r := h.Report(site.Outcome{Stdout: stdout.String(), Stderr: stderr.String()}); !r.More {
 		t.Errorf("%s%s", stdout, stderr)
