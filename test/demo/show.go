@@ -47,7 +47,7 @@ func (d *demonstration) show(ctx context.Context) error {
 	}
 	stage.done(binary)
 
-	stage = begin(d.out, "Start Elasticsearch "+esnode.Version)
+	stage = begin(d.out, "Start Elasticsearch "+esnode.Version())
 	node, err := esnode.Start(ctx, esnode.Options{Log: stage})
 	switch {
 	case errors.Is(err, esnode.ErrNoJava), errors.Is(err, esnode.ErrNoMaven):

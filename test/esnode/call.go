@@ -38,7 +38,7 @@ func Call(ctx context.Context, method, url string, body, out any) error {
 	if payload != nil {
 		req.Header.Set("Content-Type", contentType)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := clientOf(req.URL.Host).Do(req)
 	if err != nil {
 		return err
 	}

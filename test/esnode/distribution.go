@@ -15,33 +15,24 @@ import (
 	"strings"
 )
 
-const (
-	// Version of Elasticsearch that Start runs.
-	Version = "8.19.0"
+// manifest lists the unpacked files with their sizes.
+const manifest = "postweave.files"
 
-	artifact = "org.elasticsearch.distribution.integ-test-zip:elasticsearch:" + Version + ":zip"
-	// zipSum is the SHA-256 of that artifact: what a repository serves is going to be run.
-	zipSum = "14833b2d86c30656901f92049f81fb5777a8e4545413c8656cd1a21b55173033"
-	// manifest lists the unpacked files with their sizes.
-	manifest = "postweave.files"
-)
+// ErrNoMaven is wrapped by the error of Start where Elasticsearch has to be fetched and there is no Maven for it.
+var ErrNoMaven = errors.New("no mvn on the path")
 
-// ErrNoMaven is returned by Start where Elasticsearch has to be fetched and there is no Maven for it.
-var ErrNoMaven = errors.New("Elasticsearch " + Version + " is not in the local Maven repository and there is no mvn on the path to fetch it with: " + //nolint:staticcheck // a proper name
-	"install Maven (Debian: apt-get install maven), or name a running Elasticsearch in " + urlVariable)
-
-// distribution returns the folder with the unpacked distribution, unpacking and
+// distribution returns the folder with the unpacked release, unpacking and
 // fetching it where needed. The store must be locked.
-func (s *store) distribution(ctx context.Context, log io.Writer) (string, error) {
-	home := filepath.Join(s.root, "elasticsearch-"+Version)
+func (s *store) distribution(ctx context.Context, r release, log io.Writer) (string, error) {
+	home := filepath.Join(s.root, "elasticsearch-"+r.version)
 	if intact(home) {
 		return home, nil
 	}
-	name, err := fetched(ctx, log)
+	name, err := fetched(ctx, r, log)
 	if err != nil {
 		return "", err
 	}
-	if err := verify(name); err != nil {
+	if err := verify(name, r.sum); err != nil {
 		return "", err
 	}
 	fmt.Fprintf(log, "unpacking %s\n", filepath.Base(name))
@@ -76,15 +67,14 @@ func intact(home string) bool {
 
 // fetched returns the path of the artifact in the local Maven repository. Maven
 // runs only where it is not there yet, so that a warm start needs neither Maven nor network.
-func fetched(ctx context.Context, log io.Writer) (string, error) {
-	inRepository := filepath.Join("org", "elasticsearch", "distribution", "integ-test-zip", "elasticsearch", Version, "elasticsearch-"+Version+".zip")
+func fetched(ctx context.Context, r release, log io.Writer) (string, error) {
 	repositories, err := localRepositories()
 	if err != nil {
 		return "", fmt.Errorf("find the local Maven repository: %w", err)
 	}
 	find := func() (string, bool) {
 		for _, repository := range repositories {
-			name := filepath.Join(repository, inRepository)
+			name := filepath.Join(repository, filepath.FromSlash(r.file()))
 			if _, err := os.Stat(name); err == nil {
 				return name, true
 			}
@@ -96,22 +86,23 @@ func fetched(ctx context.Context, log io.Writer) (string, error) {
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", ErrNoMaven
+		return "", fmt.Errorf("Elasticsearch %s is not in the local Maven repository, and there is %w to fetch it with: "+ //nolint:staticcheck // a proper name
+			"install Maven (Debian: apt-get install maven), or name a running Elasticsearch in %s", r.version, ErrNoMaven, urlVariable)
 	}
-	fmt.Fprintf(log, "fetching %s through Maven, about 100 MB\n", artifact)
+	fmt.Fprintf(log, "fetching %s through Maven, about 100 MB\n", r.artifact())
 	// dependency:get without a version is the plugin that this Maven brings; the artifact is pinned by its sum.
 	// The repository is named since Maven does not go by $HOME.
 	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "-Dmaven.repo.local="+repositories[0],
-		"dependency:get", "-Dartifact="+artifact, "-Dtransitive=false")
+		"dependency:get", "-Dartifact="+r.artifact(), "-Dtransitive=false")
 	cmd.Dir = os.TempDir() // away from any pom.xml
 	output := &tail{to: log}
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("fetch %s through Maven: %w; its last output:\n%s", artifact, err, output)
+		return "", fmt.Errorf("fetch %s through Maven: %w; its last output:\n%s", r.artifact(), err, output)
 	}
 	name, ok := find()
 	if !ok {
-		return "", fmt.Errorf("Maven fetched %s, but it is not in %s: name a running Elasticsearch in %s", artifact, repositories[0], urlVariable) //nolint:staticcheck // a proper name
+		return "", fmt.Errorf("Maven fetched %s, but it is not in %s: name a running Elasticsearch in %s", r.artifact(), repositories[0], urlVariable) //nolint:staticcheck // a proper name
 	}
 	return name, nil
 }
@@ -136,7 +127,7 @@ func localRepositories() ([]string, error) {
 	return repositories, nil
 }
 
-func verify(name string) error {
+func verify(name, sum string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -146,8 +137,8 @@ func verify(name string) error {
 	if _, err := io.Copy(h, f); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != zipSum {
-		return fmt.Errorf("%s has SHA-256 %s instead of %s: remove it, it is fetched again", name, got, zipSum)
+	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+		return fmt.Errorf("%s has SHA-256 %s instead of %s: remove it, it is fetched again", name, got, sum)
 	}
 	return nil
 }

@@ -7,6 +7,12 @@
 // and no mapper-extras, and answers GET / with 405. What passes here therefore
 // needs none of them.
 //
+// Three versions are known, each by the sum of its artifact: the oldest that
+// postweave supports, the one that is run where nothing is said, and one of the
+// next major. POSTWEAVE_TEST_ES_VERSION names another than the default for all
+// nodes of a process; Options.Version does for one. Each takes the first JDK that
+// fits it.
+//
 // A container image would be the usual way; it needs a container runtime, which
 // build machines and laptops often lack. A JDK and Maven suffice here, and after
 // the first start, which fetches and unpacks the distribution, no network is used.

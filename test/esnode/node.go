@@ -37,10 +37,14 @@ type Options struct {
 	Log io.Writer
 	// Heap is the JVM's heap as -Xmx takes it, such as "512m"; empty means "1g".
 	Heap string
+	// Version of Elasticsearch, such as "9.2.0"; empty means what [Version] returns.
+	Version string
 	// Settings are further Elasticsearch settings, by their full names. They override the ones set here.
 	Settings map[string]string
 	// Users turns security on, with these users and no others but the test's own, who may do everything. See [Node.As].
 	Users []User
+	// TLS makes a node with Users speak TLS on its HTTP port, with a certificate of an authority made for it. See [Node.CA].
+	TLS bool
 	// Join is a node of a cluster that this one is to become a part of. That cluster's first node has the settings
 	// discovery.type=multi-node and cluster.initial_master_nodes=its name; each node needs a node.name of its own.
 	Join *Node
@@ -53,6 +57,8 @@ type Node struct {
 	URL string
 	// Transport is where other nodes reach it, such as 127.0.0.1:41232: for remote clusters.
 	Transport string
+	// CA is the path of the certificate, in PEM, of the authority that signed the node's own; empty without TLS.
+	CA string
 
 	options    Options
 	home, java string
@@ -67,14 +73,18 @@ type Node struct {
 // Start brings up one node and returns when it answers requests. ctx bounds the
 // start alone; the node then runs until Stop, or until this process ends.
 //
-// The first start on a machine fetches about 100 MB through Maven and unpacks
+// The first start of a version on a machine fetches about 100 MB through Maven and unpacks
 // them below the temporary folder; later ones use neither network nor Maven.
 // The error of a node that does not come up holds the end of its output.
 func Start(ctx context.Context, o Options) (*Node, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	java, err := javaHome(ctx)
+	release, err := releaseOf(o.Version)
+	if err != nil {
+		return nil, err
+	}
+	java, err := javaHome(ctx, release)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +100,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	home, err := store.distribution(ctx, o.Log)
+	home, err := store.distribution(ctx, release, o.Log)
 	if err != nil {
 		unlock()
 		return nil, err
@@ -103,7 +113,10 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 
 	n := &Node{options: o, home: home, java: java, as: as, dir: dir, output: &tail{to: o.Log}}
 	if len(o.Users) > 0 {
-		err = dir.secure(o.Users, as)
+		err = dir.secure(o.Users, as, 0)
+	}
+	if err == nil && o.TLS {
+		n.CA, err = dir.encrypt(as)
 	}
 	if err == nil {
 		n.proc, err = startProcess(n.command())
@@ -144,6 +157,9 @@ func (n *Node) command() *exec.Cmd {
 	}
 	if len(o.Users) > 0 {
 		maps.Copy(settings, secured)
+	}
+	if o.TLS {
+		maps.Copy(settings, encrypted)
 	}
 	if o.Join != nil {
 		settings["discovery.type"], settings["discovery.seed_hosts"] = "multi-node", o.Join.Transport
@@ -196,7 +212,13 @@ func (n *Node) await(ctx context.Context) error {
 				n.URL = n.announced("http")
 			}
 			if n.URL != "" {
-				n.URL = "http://" + n.URL
+				if n.CA == "" {
+					n.URL = "http://" + n.URL
+				} else if err := trust(n.URL, n.CA); err != nil {
+					return err
+				} else {
+					n.URL = "https://" + n.URL
+				}
 				if len(n.options.Users) > 0 {
 					n.URL = n.As(self)
 				}
@@ -225,7 +247,7 @@ func healthy(ctx context.Context, url string) bool {
 	if err != nil {
 		return false
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := clientOf(req.URL.Host).Do(req)
 	if err != nil {
 		return false
 	}

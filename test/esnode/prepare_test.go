@@ -11,31 +11,101 @@ import (
 )
 
 func TestNoJDK(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("JAVA_HOME", "")
-	t.Setenv("ES_JAVA_HOME", "")
-	_, err := javaHome(t.Context())
+	javaNowhere(t)
+	_, err := javaHome(t.Context(), releases[DefaultVersion])
 	if !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), urlVariable) {
 		t.Errorf("error %v, want one that names the JDK and %s", err, urlVariable)
 	}
 }
 
-func TestOldJDK(t *testing.T) {
-	home := t.TempDir()
-	writeScript(t, filepath.Join(home, "bin", "java"), "#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("ES_JAVA_HOME", "")
-	t.Setenv("JAVA_HOME", home)
-	_, err := javaHome(t.Context())
-	if !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), "Java 11") {
-		t.Errorf("error %v, want one that names the Java that is there", err)
+func TestUnfitJDK(t *testing.T) {
+	for _, c := range []struct {
+		version string
+		java    string
+		fits    bool
+		text    string
+	}{
+		{"8.15.0", "11.0.2", false, "JDK 17 to 23"},
+		{"8.15.0", "17.0.1", true, ""},
+		{"8.15.0", "25.0.1", false, "JDK 17 to 23"},
+		{"8.19.0", "11.0.2", false, "JDK 17 or newer"},
+		{"8.19.0", "25.0.1", true, ""},
+		{"9.2.0", "17.0.1", false, "JDK 21 or newer"},
+		{"9.2.0", "25.0.1", true, ""},
+	} {
+		javaNowhere(t)
+		home := fakeJava(t, c.java)
+		t.Setenv("JAVA_HOME", home)
+		r, err := releaseOf(c.version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := javaHome(t.Context(), r)
+		if c.fits {
+			if err != nil || got != home {
+				t.Errorf("%s with Java %s: %q, %v; want it taken", c.version, c.java, got, err)
+			}
+			continue
+		}
+		major, _, _ := strings.Cut(c.java, ".")
+		if !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), "is Java "+major) {
+			t.Errorf("%s with Java %s: error %v, want one that says %q and names the Java that is there", c.version, c.java, err, c.text)
+		}
 	}
+}
+
+// What lies in a usual folder is taken where what was chosen does not fit.
+func TestFittingJDKAmongSeveral(t *testing.T) {
+	javaNowhere(t)
+	t.Setenv("JAVA_HOME", fakeJava(t, "17.0.1"))
+	folder := t.TempDir()
+	javaFolders = []string{filepath.Join(folder, "*")}
+	for _, version := range []string{"11.0.2", "25.0.1"} {
+		if err := os.Rename(fakeJava(t, version), filepath.Join(folder, "jdk-"+version)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := releaseOf("9.2.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := javaHome(t.Context(), r); err != nil || filepath.Base(got) != "jdk-25.0.1" {
+		t.Errorf("%q, %v; want the Java 25 in the folder", got, err)
+	}
+}
+
+func TestUnknownVersion(t *testing.T) {
+	t.Setenv(versionVariable, "7.0.0")
+	_, err := Start(t.Context(), Options{})
+	if err == nil || !strings.Contains(err.Error(), "7.0.0") || !strings.Contains(err.Error(), DefaultVersion) {
+		t.Errorf("error %v, want one that names the version and those there are", err)
+	}
+}
+
+// javaNowhere hides every JDK of this machine from the test.
+func javaNowhere(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"ES_JAVA_HOME", "JAVA_HOME"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("PATH", t.TempDir())
+	folders := javaFolders
+	javaFolders = nil
+	t.Cleanup(func() { javaFolders = folders })
+}
+
+// fakeJava is the home of a JDK that knows its version and nothing else.
+func fakeJava(t *testing.T, version string) string {
+	t.Helper()
+	home := t.TempDir()
+	writeScript(t, filepath.Join(home, "bin", "java"), "#!/bin/sh\necho 'openjdk version \""+version+"\" 2019-01-15' >&2\n")
+	return home
 }
 
 func TestNoMaven(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
-	_, err := fetched(t.Context(), io.Discard)
+	_, err := fetched(t.Context(), releases[DefaultVersion], io.Discard)
 	if !errors.Is(err, ErrNoMaven) || !strings.Contains(err.Error(), urlVariable) {
 		t.Errorf("error %v, want one that names Maven and %s", err, urlVariable)
 	}
@@ -46,7 +116,7 @@ func TestFailingMaven(t *testing.T) {
 	writeScript(t, filepath.Join(bin, "mvn"), "#!/bin/sh\necho 'Connection refused'\nexit 1\n")
 	t.Setenv("PATH", bin+":/usr/bin:/bin")
 	t.Setenv("HOME", t.TempDir())
-	_, err := fetched(t.Context(), io.Discard)
+	_, err := fetched(t.Context(), releases[DefaultVersion], io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "Connection refused") {
 		t.Errorf("error %v, want one with Maven's output", err)
 	}
@@ -118,7 +188,8 @@ func TestUnpackRefusesEscapingName(t *testing.T) {
 }
 
 func TestVerifyRefusesOtherArchive(t *testing.T) {
-	if err := verify(archive(t, "dist-1/x")); err == nil || !strings.Contains(err.Error(), zipSum) {
+	sum := releases[DefaultVersion].sum
+	if err := verify(archive(t, "dist-1/x"), sum); err == nil || !strings.Contains(err.Error(), sum) {
 		t.Errorf("error %v, want a refusal", err)
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"syscall"
+	"time"
 )
 
 // User is somebody who may use a secured node, and what for.
@@ -19,6 +21,8 @@ type User struct {
 	Name, Password string
 	Cluster        []string // cluster privileges
 	Indices        []Grant
+	// Role is the user's role as a request that creates it holds it, in place of Cluster and Indices.
+	Role json.RawMessage
 }
 
 // Grant is privileges on indices.
@@ -29,6 +33,12 @@ type Grant struct {
 
 // self is the test's own user, who may do everything.
 const self = "postweave-test"
+
+// selfPassword is not its name, which commands may print.
+const selfPassword = "correct-horse-of-tests"
+
+// lookInterval is how often a node looks at the files of its users.
+const lookInterval = time.Second
 
 // secured are the settings of a node with users. They stand in files (the file
 // realm): the native realm keeps them in an index whose template needs modules
@@ -43,12 +53,12 @@ var secured = map[string]string{
 	"xpack.security.authc.reserved_realm.enabled":   "false",
 	"xpack.security.autoconfiguration.enabled":      "false",
 	// A user that Revoke takes away is gone after a second and not after five.
-	"resource.reload.interval.high": "1s",
+	"resource.reload.interval.high": lookInterval.String(),
 }
 
 // As is the node's address for one of its users, with the name and the password in it.
 func (n *Node) As(user string) string {
-	password := user
+	password := selfPassword
 	for _, u := range n.options.Users {
 		if u.Name == user {
 			password = u.Password
@@ -75,13 +85,24 @@ func (n *Node) Revoke(users ...string) error {
 			left = append(left, u)
 		}
 	}
-	return n.dir.secure(left, n.as)
+	return n.dir.secure(left, n.as, 0)
 }
 
-// secure writes the files of the file realm.
-func (d *runFolder) secure(users []User, as *syscall.Credential) error {
+// Admit adds users to a secured node while it runs, and gives those that are there
+// their new password or role. The node knows them a second after it returns.
+func (n *Node) Admit(users ...User) error {
+	for _, u := range users {
+		others := slices.DeleteFunc(slices.Clone(n.options.Users), func(x User) bool { return x.Name == u.Name })
+		n.options.Users = append(others, u)
+	}
+	return n.dir.secure(n.options.Users, n.as, 2*lookInterval)
+}
+
+// secure writes the files of the file realm, the passwords after a pause: a node
+// remembers that a role is not there, and one that is asked for while it is being read may stay so.
+func (d *runFolder) secure(users []User, as *syscall.Credential, pause time.Duration) error {
 	var passwords, members, roles bytes.Buffer
-	users = append([]User{{Name: self, Password: self}}, users...)
+	users = append([]User{{Name: self, Password: selfPassword}}, users...)
 	for i, u := range users {
 		hash, err := hashed(u.Password)
 		if err != nil {
@@ -93,18 +114,24 @@ func (d *runFolder) secure(users []User, as *syscall.Credential) error {
 			continue
 		}
 		// What is JSON is YAML too.
-		role, err := json.Marshal(map[string]any{"cluster": append([]string{}, u.Cluster...), "indices": append([]Grant{}, u.Indices...)})
-		if err != nil {
-			return err
+		role := u.Role
+		if role == nil {
+			if role, err = json.Marshal(map[string]any{"cluster": append([]string{}, u.Cluster...), "indices": append([]Grant{}, u.Indices...)}); err != nil {
+				return err
+			}
 		}
-		fmt.Fprintf(&roles, "%s: %s\n", u.Name, role)
+		var line bytes.Buffer
+		if err := json.Compact(&line, role); err != nil {
+			return fmt.Errorf("role of %s: %w", u.Name, err)
+		}
+		fmt.Fprintf(&roles, "%s: %s\n", u.Name, line.Bytes())
 		fmt.Fprintf(&members, "%s:%s\n", u.Name, u.Name)
 	}
-	return errors.Join(
-		d.replace("users", passwords.Bytes(), as),
-		d.replace("users_roles", members.Bytes(), as),
-		d.replace("roles.yml", roles.Bytes(), as),
-	)
+	if err := errors.Join(d.replace("roles.yml", roles.Bytes(), as), d.replace("users_roles", members.Bytes(), as)); err != nil {
+		return err
+	}
+	time.Sleep(pause)
+	return d.replace("users", passwords.Bytes(), as)
 }
 
 // replace writes a file of the configuration beside its place and renames it,

@@ -1,6 +1,7 @@
 package esnode
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,9 +9,10 @@ import (
 	"time"
 )
 
-// A node with users lets each do what was granted and no more; what it held is there after a crash, at the same address.
+// A node with users lets each do what was granted and no more; what it held is there after a crash, at the same
+// address. It speaks TLS, to those who trust its authority.
 func TestSecuredNode(t *testing.T) {
-	node, err := Start(t.Context(), Options{Heap: "512m", Users: []User{
+	node, err := Start(t.Context(), Options{Heap: "512m", TLS: true, Users: []User{
 		{Name: "reader", Password: "with:colon and space", Indices: []Grant{{Names: []string{"logs-*"}, Privileges: []string{"read"}}}},
 		{Name: "leaver", Password: "leaver", Cluster: []string{"monitor"}},
 	}})
@@ -58,6 +60,24 @@ func TestSecuredNode(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	wants("reader, whom nobody revoked", call(node.As("reader"), http.MethodGet, "/logs-a/_search", nil), "")
+
+	old := node.As("reader")
+	if err := node.Admit(User{Name: "reader", Password: "another", Role: json.RawMessage(`{
+		"indices": [{"names": ["/logs-[a-z]/"], "privileges": ["read", "view_index_metadata"]}]
+	}`)}); err != nil {
+		t.Fatal(err)
+	}
+	for begin := time.Now(); call(node.As("reader"), http.MethodGet, "/logs-a", nil) != ""; {
+		if time.Since(begin) > 30*time.Second {
+			t.Fatal("a user does not get the new password and role")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	wants("reader with the old password", call(old, http.MethodGet, "/logs-a", nil), "401")
+
+	if _, err := http.Get(nobody.String()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("who does not know the authority: %v", err)
+	}
 
 	at := node.URL
 	if err := node.Kill(); err != nil {

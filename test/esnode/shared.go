@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func Main(m *testing.M) int {
 
 // Shared returns the address of the node that all tests of this binary share,
 // without a slash at the end: the one that POSTWEAVE_TEST_ES_URL names, or one
-// that the first call starts. Tests share it, so each takes index names of its own.
+// of the version in POSTWEAVE_TEST_ES_VERSION that the first call starts. Tests share it, so each takes index names of its own.
 //
 // Where there is neither, the test fails and says what is missing. It is never
 // skipped: a suite that passes without having run proves nothing.
@@ -73,7 +74,7 @@ func startShared() (string, error) {
 		if !healthy(ctx, url) {
 			return "", errors.New(urlVariable + " is set, but the cluster behind it is not there or not ready")
 		}
-		return url, nil
+		return url, sameVersion(ctx, url)
 	}
 	if !shared.ready {
 		return "", errors.New("the package's TestMain has to call esnode.Main, which stops the node")
@@ -84,4 +85,25 @@ func startShared() (string, error) {
 	}
 	shared.node = node
 	return node.URL, nil
+}
+
+// sameVersion holds that a node that is already there is of the version that
+// was asked for, if one was: a suite that ran on another one proves nothing.
+func sameVersion(ctx context.Context, url string) error {
+	want := os.Getenv(versionVariable)
+	if want == "" {
+		return nil
+	}
+	var answer struct {
+		Nodes map[string]struct{ Version string }
+	}
+	if err := Call(ctx, http.MethodGet, url+"/_nodes?filter_path=nodes.*.version", nil, &answer); err != nil {
+		return fmt.Errorf("ask the cluster that %s names for its version: %w", urlVariable, err)
+	}
+	for _, n := range answer.Nodes {
+		if n.Version != want {
+			return fmt.Errorf("%s asks for Elasticsearch %s, and %s names a node of version %s: unset one of them", versionVariable, want, urlVariable, n.Version)
+		}
+	}
+	return nil
 }

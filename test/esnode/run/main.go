@@ -19,22 +19,23 @@ import (
 
 func main() {
 	heap := flag.String("heap", "1g", "`size` of the JVM's heap")
+	version := flag.String("version", esnode.Version(), "`version` of Elasticsearch")
 	verbose := flag.Bool("verbose", false, "show the node's log on standard error")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *heap, *verbose); err != nil {
+	if err := run(ctx, *heap, *version, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, heap string, verbose bool) error {
+func run(ctx context.Context, heap, version string, verbose bool) error {
 	log := io.Discard
 	if verbose {
 		log = os.Stderr
 	}
-	node, err := esnode.Start(ctx, esnode.Options{Log: log, Heap: heap})
+	node, err := esnode.Start(ctx, esnode.Options{Log: log, Heap: heap, Version: version})
 	if err != nil {
 		return err
 	}
