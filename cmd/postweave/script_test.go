@@ -7,7 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"postweave": main})
+	testscript.Main(m, map[string]func(){"postweave": overheard, itself: main})
 }
 
 // TestScripts runs the scripts of testdata/script against the real main.
@@ -16,8 +16,13 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Setup:               badInput,
-		Condition:           condition,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Setup: func(e *testscript.Env) error {
+			if err := listen(e); err != nil {
+				return err
+			}
+			return badInput(e)
+		},
+		Condition: condition,
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
 }

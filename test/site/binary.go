@@ -1,6 +1,7 @@
 package site
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +37,7 @@ var Binary = sync.OnceValues(func() (string, error) {
 	if binFolder == "" {
 		return "", errors.New("the package's TestMain has to call site.Main, which removes the command")
 	}
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}
@@ -49,19 +50,21 @@ var Binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// moduleRoot is the folder of go.mod, at or above that of the test.
-var moduleRoot = sync.OnceValues(func() (string, error) {
+// Root is the folder of the product's go.mod, above that of the test: it is not
+// the nearest one where the tests are a module of their own, as test/faults is.
+var Root = sync.OnceValues(func() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(text, []byte("module github.com/postweave/postweave\n")) {
 			return dir, nil
 		}
 		above := filepath.Dir(dir)
 		if above == dir {
-			return "", errors.New("no go.mod at or above the test's folder")
+			return "", errors.New("no go.mod of postweave at or above the test's folder")
 		}
 		dir = above
 	}

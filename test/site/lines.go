@@ -20,7 +20,7 @@ import (
 
 // CorpusFile is the path of a file of test/corpora.
 func CorpusFile(name string) string {
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		panic(err) // a test outside the module
 	}
@@ -38,6 +38,9 @@ type Raw struct {
 // node refuses is sent again.
 func (s *Site) Index(docs []Raw) {
 	s.T.Helper()
+	for _, d := range docs {
+		private.AddDocument(d.Source)
+	}
 	for end := time.Now().Add(time.Minute); len(docs) > 0; {
 		n, size := 0, 0
 		for n < len(docs) && n < 5000 && (n == 0 || size < 4<<20) {
@@ -110,28 +113,33 @@ func (s *Site) Shipped(layout loggen.Layout, lines ...loggen.Line) []Raw {
 // ReadLines reads a file of the corpora, packed or not.
 func ReadLines(t testing.TB, name string) [][]byte {
 	t.Helper()
-	f, err := os.Open(CorpusFile(name))
-	if err != nil {
+	var lines [][]byte
+	if err := eachLine(CorpusFile(name), func(line []byte) { lines = append(lines, bytes.Clone(line)) }); err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	in := bufio.NewScanner(f)
-	if strings.HasSuffix(name, ".gz") {
-		z, err := gzip.NewReader(f)
+	return lines
+}
+
+// eachLine reads a log, packed or not.
+func eachLine(path string, f func(line []byte)) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	in := bufio.NewScanner(file)
+	if strings.HasSuffix(path, ".gz") {
+		z, err := gzip.NewReader(file)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		in = bufio.NewScanner(z)
 	}
 	in.Buffer(nil, 1<<20)
-	var lines [][]byte
 	for in.Scan() {
-		lines = append(lines, bytes.Clone(in.Bytes()))
+		f(in.Bytes())
 	}
-	if err := in.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return lines
+	return in.Err()
 }
 
 // Mail is the lines of a plain message with one recipient, a second apart.

@@ -38,6 +38,14 @@ var sites atomic.Int32
 // share. What it made is gone after the test.
 func New(t testing.TB) *Site {
 	t.Helper()
+	s := Bare(t)
+	s.SetUp()
+	return s
+}
+
+// Bare is a site on that node where nothing is installed yet. What is made in its names is gone after the test.
+func Bare(t testing.TB) *Site {
+	t.Helper()
 	s := On(t, esnode.Shared(t))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
@@ -46,7 +54,6 @@ func New(t testing.TB) *Site {
 			t.Error(err)
 		}
 	})
-	s.SetUp()
 	return s
 }
 
@@ -61,6 +68,11 @@ func On(t testing.TB, node string) *Site {
 func (s *Site) SetUp() {
 	s.T.Helper()
 	s.Must("setup")
+	s.removeTemplate()
+}
+
+// removeTemplate takes the template away after the test.
+func (s *Site) removeTemplate() {
 	s.T.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.T.Context()), time.Minute)
 		defer cancel()
@@ -93,8 +105,16 @@ type Outcome struct {
 }
 
 // Command prepares a call. Nothing of the environment reaches it but what is
-// set here.
+// set here. When the test ends, what was printed is looked through for what is private; a test that puts
+// other writers into c has to give them a String.
 func (s *Site) Command(args ...string) (c *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	s.T.Helper()
+	c, stdout, stderr = s.command(args...)
+	s.unspokenAtEnd(c, stdout, stderr)
+	return c, stdout, stderr
+}
+
+func (s *Site) command(args ...string) (c *exec.Cmd, stdout, stderr *bytes.Buffer) {
 	s.T.Helper()
 	path, err := Binary()
 	if err != nil {
@@ -109,11 +129,13 @@ func (s *Site) Command(args ...string) (c *exec.Cmd, stdout, stderr *bytes.Buffe
 	return c, stdout, stderr
 }
 
-// Call runs the command to its end.
+// Call runs the command to its end. What it prints may tell nothing that is private.
 func (s *Site) Call(args ...string) Outcome {
 	s.T.Helper()
-	c, stdout, stderr := s.Command(args...)
-	return Outcome{Code: ExitCodeOf(s.T, c.Run()), Stdout: stdout.String(), Stderr: stderr.String()}
+	c, stdout, stderr := s.command(args...)
+	o := Outcome{Code: ExitCodeOf(s.T, c.Run()), Stdout: stdout.String(), Stderr: stderr.String()}
+	s.unspoken(c, o.Stdout, o.Stderr)
+	return o
 }
 
 // ExitCodeOf reads the result of a process that ran; -1 is death by a signal.

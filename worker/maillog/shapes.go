@@ -30,7 +30,7 @@ func (s shapes) add(e postlog.Event) {
 	if e.Kind != postlog.Unknown {
 		return
 	}
-	shape := Shape{Daemon: e.Daemon, Text: postlog.Shape(e.Text)}
+	shape := Shape{Daemon: postlog.Shape(e.Daemon), Text: postlog.Shape(e.Text)} // a forged line has any name
 	if _, known := s[shape]; !known && len(s) >= MaxShapes {
 		shape = Shape{Text: otherShapes}
 	}

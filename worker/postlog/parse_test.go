@@ -1,6 +1,9 @@
 package postlog
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // line is a program's text after "QUEUEID: " and what it must say.
 type line struct {
@@ -130,7 +133,15 @@ func TestKindNames(t *testing.T) {
 
 func TestShape(t *testing.T) {
 	for text, want := range map[string]string{
+		"odd " + strings.Repeat("secret", 1<<17):                      "odd …",
 		"connect from mail.example[192.0.2.1]":                        "connect from …",
+		"unable to look up host partner.example: Name unknown":        "unable to look up host … Name unknown",
+		"deferred (lost connection...) and /etc.":                     "deferred (lost connection...) and /etc.",
+		"warning: header Subject: Invoice of the week from local; x":  "warning: header …",
+		"body Dear all from local;":                                   "body …",
+		"reply SUBJECT: see you tonight":                              "reply SUBJECT: …",
+		"to=<a>, subject=see you, size=big":                           "to=… subject=… …",
+		"not a header":                                                "not a header",
 		"to=<a b@c>, relay=none, status=sent (ok)":                    "to=… … relay=none, status=sent (ok)",
 		`sender "jane" x@y said 日本 <secret words here> and went away`: "sender … … said … … … … and went away",
 		"": "",
