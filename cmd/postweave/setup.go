@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -13,25 +14,44 @@ var setupCommand = command{
 its first index, and the indices of the state and of long logs. Repeating it does no harm.
 Where something by that name has another shape it is left alone, and the message says so.
 
---print writes the template to stdout instead, for those who install it by other means;
-that needs no server.`,
+--print needs no server. It writes to stdout the template, for those who install it by other
+means, or the least roles for a login: "worker" for the other commands, "setup" for this one,
+"reader" for trace. One alone is what PUT _security/role/NAME takes; "role" is all three by
+their names, to pick role_descriptors of an API key from.`,
 	example: `postweave setup --es-url https://es1:9200 --es-api-key-file /run/secrets/es-setup
-postweave setup --print template > template.json`,
-	settings: joined(connectionSettings, []string{"TARGET", "STATE"}, logSettings),
+postweave setup --print role-worker > role.json`,
+	settings: joined(connectionSettings, []string{"SOURCE", "TARGET", "STATE"}, logSettings),
 	action:   func() action { return &setupOptions{} },
 }
+
+// What --print writes.
+const (
+	printTemplate = "template"
+	printRoles    = "role"
+)
+
+var printable = []string{printTemplate, printRoles, "role-worker", "role-setup", "role-reader"}
 
 // setupOptions are the flags of setup.
 type setupOptions struct {
 	DryRun bool   // write nothing, say what would be written
-	Print  string // "template", or empty to install
+	Print  string // one of printable, or empty to install
 	JSON   bool
 }
 
 func (o *setupOptions) flags(f *flagSet) {
 	f.toggle(&o.DryRun, "dry-run", "write nothing, say what would be written")
-	f.choice(&o.Print, "print", []string{"template"}, "write the template to stdout instead")
+	f.choice(&o.Print, "print", printable, "write this to stdout instead; all roles, or one")
 	f.toggle(&o.JSON, "json", "print what was done as one line of JSON")
+}
+
+// ignored lists settings that this call has no use for: where the raw lines are
+// matters to the roles alone.
+func (o *setupOptions) ignored() []string {
+	if strings.HasPrefix(o.Print, printRoles) {
+		return nil
+	}
+	return []string{"SOURCE"}
 }
 
 func (o *setupOptions) check(args []string, _ time.Time) error { return noArguments(args) }
@@ -42,7 +62,7 @@ func (o *setupOptions) run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		return a.printLine(text)
+		return a.printJSON(text)
 	}
 	done, err := wireSetup(ctx, a.cfg, a.logger, *o)
 	return a.reportOn(done, o.JSON, err)
