@@ -190,11 +190,14 @@ func (cfg Config) authorization() (string, error) {
 // and neither do we: behind a service mesh plain HTTP to the sidecar is how it
 // is meant, and a refusal would need a switch that people then always set.
 func warnPlainText(log *zap.Logger, addresses []*url.URL) {
+	var plain []string
 	for _, u := range addresses {
 		if u.Scheme == "http" && !loopback(u) {
-			log.Warn("credentials go to Elasticsearch without TLS; use https:// unless something else encrypts the way",
-				zap.String("address", u.Scheme+"://"+u.Host))
+			plain = append(plain, u.Scheme+"://"+u.Host)
 		}
+	}
+	if len(plain) > 0 {
+		log.Warn("credentials go to Elasticsearch without TLS; use https:// unless something else encrypts the way", zap.Strings("addresses", plain))
 	}
 }
 

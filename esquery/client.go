@@ -49,6 +49,10 @@ type Config struct {
 	// Username with Password, or APIKey: at most one of the two ways. APIKey is
 	// the encoded form that Elasticsearch returns, or "id:key".
 	Username, Password, APIKey string
+	// Credentials reads them again. It is called when Elasticsearch refuses them, once for each that it refuses, and
+	// what it returns takes their place. Its error names what could not be read, and holds no part of it. If nil, a
+	// refused login is final.
+	Credentials func() (Credentials, error)
 
 	// CAFile is a PEM file of the authorities to trust instead of the
 	// system's. CAFingerprint is the SHA-256 of one such authority in
@@ -102,6 +106,7 @@ type Config struct {
 type Client struct {
 	transport *elastictransport.Client
 	base      http.RoundTripper
+	login     *login
 	pool      *addressPool
 	pace      *pace
 	log       *zap.Logger
@@ -111,6 +116,8 @@ type Client struct {
 	compress       bool
 	local          bool // all addresses are of this machine
 	injected       bool
+
+	aliases aliases
 
 	// known is set once Elasticsearch has answered.
 	known atomic.Bool
@@ -149,6 +156,8 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte // JSON, decompressed; empty for HEAD
+
+	tls *tls.ConnectionState // of the connection; nil without TLS
 }
 
 // Connect checks the configuration, reads the certificate files and returns a
@@ -166,7 +175,7 @@ func connect(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	authorization, err := cfg.authorization()
+	login, err := newLogin(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +196,7 @@ func connect(cfg Config) (*Client, error) {
 
 	c := &Client{
 		base:           base,
+		login:          login,
 		pool:           newAddressPool(addresses),
 		pace:           pace,
 		log:            cfg.Logger,
@@ -200,9 +210,7 @@ func connect(cfg Config) (*Client, error) {
 	if c.log == nil {
 		c.log = zap.NewNop()
 	}
-	header := http.Header{"Accept": {mediaJSON}}
-	if authorization != "" {
-		header.Set("Authorization", authorization)
+	if login.current() != "" {
 		warnPlainText(c.log, addresses)
 	}
 	userAgent := cfg.UserAgent
@@ -212,7 +220,7 @@ func connect(cfg Config) (*Client, error) {
 	c.transport, err = elastictransport.NewClient(
 		elastictransport.WithURLs(addresses...),
 		elastictransport.WithUserAgent(userAgent),
-		elastictransport.WithHeader(header),
+		elastictransport.WithHeader(http.Header{"Accept": {mediaJSON}}),
 		elastictransport.WithTransport(base),
 		elastictransport.WithDisableRetry(),
 		elastictransport.WithInterceptors(keepEscapes),
@@ -259,13 +267,15 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		attempts = &backoff{budget: c.retryBudget}
 	}
 	var last *Error
+	renewed := false
 	for {
 		if err := c.pace.wait(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Op, err)
 		}
 		timeout := attempts.timeout(c.requestTimeout)
 		begin := time.Now()
-		res, failed := c.attempt(ctx, timeout, req, body, encoding)
+		login := c.login.current()
+		res, failed := c.attempt(ctx, timeout, req, body, encoding, login)
 		if failed == nil {
 			c.log.Debug("request", zap.String("op", req.Op), zap.Int("status", res.Status), zap.Duration("took", time.Since(begin)),
 				zap.Int("sent", len(body)), zap.Int("received", len(res.Body)))
@@ -277,6 +287,10 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		if last != nil && timeout < c.requestTimeout && errors.Is(failed.Err, errTimeout) {
 			// It was our budget that ran out: the earlier failure tells more.
 			return nil, last
+		}
+		if failed = c.relogin(failed, login, renewed); failed == nil {
+			renewed = true
+			continue
 		}
 		last = failed
 		if res != nil {
@@ -323,7 +337,7 @@ func (c *Client) encode(body []byte) (encoded []byte, encoding string, err error
 
 // attempt sends the request once. Where the failure was an answer, both results
 // are set.
-func (c *Client) attempt(ctx context.Context, timeout time.Duration, req Request, body []byte, encoding string) (*Response, *Error) {
+func (c *Client) attempt(ctx context.Context, timeout time.Duration, req Request, body []byte, encoding, login string) (*Response, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
@@ -342,6 +356,9 @@ func (c *Client) attempt(ctx context.Context, timeout time.Duration, req Request
 	}
 	if len(body) > 0 {
 		hr.Header.Set("Content-Type", contentType(req.ContentType))
+	}
+	if login != "" {
+		hr.Header.Set("Authorization", login)
 	}
 	if encoding != "" {
 		hr.Header.Set("Content-Encoding", encoding)
@@ -403,7 +420,7 @@ func readAnswer(res *http.Response, expect int) (*Response, error) {
 	if n > maxAnswer {
 		return nil, errAnswerTooLarge
 	}
-	return &Response{Status: res.StatusCode, Header: res.Header, Body: body.Bytes()}, nil
+	return &Response{Status: res.StatusCode, Header: res.Header, Body: body.Bytes(), tls: res.TLS}, nil
 }
 
 // speaksTLS finds out whether a server that answers no plain HTTP expects TLS.

@@ -3,10 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net/url"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -74,6 +71,10 @@ type Config struct {
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat string `env:"LOG_FORMAT" envDefault:"auto"`
+
+	// secretFiles are where the secrets came from, by their keys ("ES_PASSWORD"): they
+	// are read again when Elasticsearch refuses what they held.
+	secretFiles map[string]secretFile
 }
 
 // The settings that go together, for the commands to pick from.
@@ -104,6 +105,9 @@ func allSettings() []setting {
 	all := make([]setting, 0, t.NumField())
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		all = append(all, setting{
 			key:          f.Tag.Get("env"),
 			field:        f.Name,
@@ -162,9 +166,9 @@ func (o origin) given(key string) bool { return o[key] != "" }
 // a wrong POSTWEAVE_ES_URL. All mistakes are reported at once.
 func loadConfig(settings []setting, flags map[string]string, environ []string) (Config, error) {
 	variables := env.ToMap(environ)
-	values, from, problems := collect(settings, flags, variables)
+	values, from, files, problems := collect(settings, flags, variables)
 
-	var cfg Config
+	cfg := Config{secretFiles: files}
 	err := env.ParseWithOptions(&cfg, env.Options{
 		Environment: values,
 		Prefix:      envPrefix,
@@ -185,8 +189,8 @@ func loadConfig(settings []setting, flags map[string]string, environ []string) (
 
 // collect makes one environment of flags and variables, with secrets read from
 // their files.
-func collect(settings []setting, flags, variables map[string]string) (values map[string]string, from origin, problems []error) {
-	values, from = map[string]string{}, origin{}
+func collect(settings []setting, flags, variables map[string]string) (values map[string]string, from origin, files map[string]secretFile, problems []error) {
+	values, from, files = map[string]string{}, origin{}, map[string]secretFile{}
 	for _, s := range settings {
 		layers := []struct {
 			values    map[string]string
@@ -214,13 +218,16 @@ func collect(settings []setting, flags, variables map[string]string) (values map
 					problems = append(problems, fmt.Errorf("%s: %w", twinName, err))
 				}
 				values[s.variable()], from[s.key] = secret, twinName
+				if rereadable(file) {
+					files[s.key] = secretFile{twinName, file}
+				}
 			case value != "":
 				values[s.variable()], from[s.key] = value, layer.name
 			}
 			break
 		}
 	}
-	return values, from, problems
+	return values, from, files, problems
 }
 
 // twinOf is the name of a secret's file setting, as flag or as variable.
@@ -229,31 +236,6 @@ func twinOf(name string) string {
 		return name + "-file"
 	}
 	return name + "_FILE"
-}
-
-// maxSecret bounds the file of a secret: a key or a password is a line.
-const maxSecret = 64 << 10
-
-// readSecret reads a file as Kubernetes or systemd mount it, without the line
-// end that an editor or echo leaves behind.
-func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("cannot read the secret: %w", err)
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("cannot read the secret: %w", err)
-	case len(content) > maxSecret:
-		return "", fmt.Errorf("%s is larger than 64 KiB, which is no password or key", path)
-	}
-	secret := strings.TrimRight(string(content), "\r\n")
-	if secret == "" {
-		return "", fmt.Errorf("%s is empty", path)
-	}
-	return secret, nil
 }
 
 // parseProblems turns the library's errors, which name struct fields, into
@@ -320,22 +302,4 @@ func unknownVariables(environ []string) []string {
 	}
 	slices.Sort(unknown)
 	return unknown
-}
-
-// warnings tells what works and is unwise.
-func (c Config) warnings() []string {
-	if c.APIKey == "" && c.Password == "" {
-		return nil
-	}
-	for _, address := range c.Addresses {
-		u, err := url.Parse(address)
-		if err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-			return []string{"credentials are sent to " + u.Redacted() + " without encryption, use https"}
-		}
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1"
 }

@@ -59,12 +59,12 @@ func TestPrecedence(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	cfg, err := load(t,
-		[]string{"--source", "a-*, b-*", "--source", "remote:c-*", "--horizon", "6d", "--max-requests-per-second", "0.5"},
+		[]string{"--source", "a-*, b-*", "--source", "Remote:c-*", "--horizon", "6d", "--max-requests-per-second", "0.5"},
 		"MAX_RUNTIME=1d12h", "HOST_MAP=old=new, mx-a = mx-b", "TIMEZONE=Europe/Berlin", "LOCAL_DOMAINS=Example.COM,example.org", "ES_CLOUD_ID=x:eA==")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(list{"a-*", "b-*", "remote:c-*"}, cfg.Source); diff != "" {
+	if diff := cmp.Diff(list{"a-*", "b-*", "Remote:c-*"}, cfg.Source); diff != "" {
 		t.Error("source", diff)
 	}
 	if diff := cmp.Diff(hostMap{"old": "new", "mx-a": "mx-b"}, cfg.HostMap); diff != "" {
