@@ -244,6 +244,10 @@ func (a *Arrivals) place(old cursor, found bool, open []sourceIndex, newest time
 					}
 					s.FirstTo, s.Since = shard.checkpoint, &since
 				}
+			case s.SeqNo < -1 || s.FirstTo > shard.checkpoint && s.History == shard.history:
+				// No run wrote this. Taken at its word, it would leave lines out, or be counted up from for ever.
+				a.note("the cursor of shard %d of index %s is damaged: the shard is read from its beginning", shard.number, x.name)
+				s = shardCursor{UUID: x.uuid, Shard: shard.number, History: shard.history, SeqNo: -1}
 			case s.History != shard.history || s.SeqNo > shard.checkpoint:
 				a.note("shard %d of index %s has a new history: it is read from its beginning", shard.number, x.name)
 				s = shardCursor{UUID: x.uuid, Shard: shard.number, History: shard.history, SeqNo: -1}

@@ -53,11 +53,9 @@ func (d *Days) Describe() (guarantee string, notes []string) { return "range", d
 // off is taken up where it ended; one that was finished begins anew.
 func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Batch) error) error {
 	d.notes = nil
-	position := daysPosition{From: d.from, To: d.to, Done: d.from}
-	if found, err := d.doc.load(ctx, &position); err != nil {
+	position, err := d.position(ctx)
+	if err != nil {
 		return err
-	} else if found && position.Done.After(d.from) {
-		d.note("taken up at %s, where this backfill was broken off", position.Done.Format(time.RFC3339))
 	}
 	groups, err := d.groups(ctx)
 	if err != nil {
@@ -75,6 +73,27 @@ func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Bat
 		return err
 	}
 	return nil
+}
+
+// position is where the backfill of this range was broken off, its beginning where it was not. One that lies
+// outside the range, or cannot be read, was written by no backfill: to begin anew does no harm, and to believe it may
+// leave out what nobody has read.
+func (d *Days) position(ctx context.Context) (daysPosition, error) {
+	first := daysPosition{From: d.from, To: d.to, Done: d.from}
+	position := first
+	found, err := d.doc.load(ctx, &position)
+	var damaged *Error
+	switch {
+	case errors.As(err, &damaged) && d.doc.found,
+		err == nil && (!position.From.Equal(d.from) || !position.To.Equal(d.to) || position.Done.Before(d.from) || position.Done.After(d.to)):
+		d.note("the note of where this backfill was broken off is damaged: it begins anew")
+		return first, nil
+	case err != nil:
+		return first, err
+	case found && position.Done.After(d.from):
+		d.note("taken up at %s, where this backfill was broken off", position.Done.Format(time.RFC3339))
+	}
+	return position, nil
 }
 
 // group is the indices that are read alike, with a point in time of their own:

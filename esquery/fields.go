@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 )
@@ -80,18 +79,9 @@ func profile(name string) ([]layout, error) {
 	if !strings.ContainsAny(name, "./") {
 		return nil, profileError(fmt.Errorf("no field profile %q", name), "use auto, "+strings.Join(Profiles(), ", ")+", or the path of a file")
 	}
-	raw, err := os.ReadFile(name)
+	l, err := readProfile(name)
 	if err != nil {
-		return nil, profileError(fmt.Errorf("field profile: %w", err), "")
-	}
-	l := layout{Name: "file"}
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&l); err != nil {
 		return nil, profileError(fmt.Errorf("field profile %s: %w", name, err), `it must look like {"time":["@timestamp"],"host":["…"],"program":["…"],"pid":["…"],"text":["…"],"queue_id":["…"]}`)
-	}
-	if len(l.Time) == 0 || len(l.Host) == 0 || len(l.Program) == 0 || len(l.Text) == 0 {
-		return nil, profileError(fmt.Errorf("field profile %s: time, host, program and text are needed", name), "")
 	}
 	return []layout{l}, nil
 }

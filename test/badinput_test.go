@@ -431,7 +431,7 @@ func TestBadAnswersToWrites(t *testing.T) {
 			badRefusal{3, []string{"not in the order of the documents"}},
 		},
 		"an item without room":       {item(429, "es_rejected_execution_exception"), badRefusal{3, []string{"lack of room"}}},
-		"an item without privilege":  {item(403, "security_exception"), badRefusal{4, []string{"security_exception", "may not write the target", "README"}}},
+		"an item without privilege":  {item(403, "security_exception"), badRefusal{4, []string{"security_exception", "privileges index, write", "setup --print role"}}},
 		"an item on a full disk":     {item(429, "cluster_block_exception"), badRefusal{7, []string{"cluster_block_exception", "free space"}}},
 		"an item without its target": {item(404, "index_not_found_exception"), badRefusal{1, []string{"index_not_found_exception", "the target is missing: run `postweave setup`"}}},
 	} {

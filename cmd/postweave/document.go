@@ -35,21 +35,57 @@ type printer interface {
 	close() error
 }
 
+// newPrinter makes the printer of an output that -o names: "ndjson", "table" or "csv".
+func newPrinter(output string, w io.Writer) printer {
+	switch output {
+	case outputTable:
+		return newTablePrinter(w)
+	case outputCSV:
+		return newCSVPrinter(w)
+	}
+	return newJSONPrinter(w)
+}
+
+// The values of -o.
+const (
+	outputJSON  = "ndjson"
+	outputTable = "table"
+	outputCSV   = "csv"
+)
+
+// settleOutput joins -o and --json; without either the output is byDefault.
+func settleOutput(output *string, asJSON bool, byDefault string) error {
+	switch {
+	case asJSON && *output != "" && *output != outputJSON:
+		return fmt.Errorf("--json and -o %s contradict each other", *output)
+	case asJSON:
+		*output = outputJSON
+	case *output == "":
+		*output = byDefault
+	}
+	return nil
+}
+
 // outputBuffer is large enough that writing is no part of merge's cost.
 const outputBuffer = 256 << 10
 
-// jsonPrinter writes one document a line.
+// jsonPrinter writes one document a line: its very bytes, save on a terminal,
+// where the same values are written with escapes.
 type jsonPrinter struct {
-	out  *bufio.Writer
-	line []byte
+	out      *bufio.Writer
+	line     []byte
+	terminal bool
 }
 
 func newJSONPrinter(w io.Writer) *jsonPrinter {
-	return &jsonPrinter{out: bufio.NewWriterSize(w, outputBuffer)}
+	return &jsonPrinter{out: bufio.NewWriterSize(w, outputBuffer), terminal: isTerminal(w)}
 }
 
 func (p *jsonPrinter) print(d document) error {
 	p.line = append(d.AppendJSON(p.line[:0]), '\n')
+	if p.terminal {
+		return writeResult(p.out, escapeJSON(p.line))
+	}
 	return writeResult(p.out, p.line)
 }
 

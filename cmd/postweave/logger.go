@@ -23,6 +23,9 @@ func newLogger(cfg Config, w io.Writer) *zap.Logger {
 	}
 	encoding.EncodeDuration = zapcore.SecondsDurationEncoder
 	encoder, sink := zapcore.NewJSONEncoder(encoding), w
+	if isTerminal(w) {
+		sink = jsonLogWriter{w}
+	}
 	if !logsJSON(cfg, w) {
 		encoding.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoding.ConsoleSeparator = "  "

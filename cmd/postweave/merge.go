@@ -18,6 +18,8 @@ var mergeCommand = command{
 	about: `Reads Postfix log files, plain or gzip, or stdin (-), and writes one JSON document a line for
 each message, or a table (-o table). What is wrong or was left out is said on stderr.
 
+-o csv is for spreadsheets and scripts: ` + csvText + `
+
 Log lines without a year are placed by the file's last change, so that its newest line
 lies before it; --year overrules that. Lines may stand in any order within --window of log
 time; what comes later still makes a document of its own and is counted.`,
@@ -26,7 +28,7 @@ zcat mail.log.*.gz | postweave merge --year 2026 - > messages.ndjson
 postweave merge --explain mail.log > /dev/null`,
 	settings: joined([]string{"LOCAL_DOMAINS"}, logSettings),
 	action: func() action {
-		return &mergeOptions{Output: "ndjson", Zone: time.UTC, Window: defaultWindow, MaxMemory: defaultMaxMemory}
+		return &mergeOptions{Zone: time.UTC, Window: defaultWindow, MaxMemory: defaultMaxMemory}
 	},
 }
 
@@ -39,7 +41,7 @@ const (
 
 // mergeOptions are the flags and arguments of merge.
 type mergeOptions struct {
-	Output    string // "ndjson" or "table"
+	Output    string // "ndjson", "table" or "csv"
 	Year      int    // 0: from each input's last change
 	Zone      *time.Location
 	Window    time.Duration // how much disorder is set right, in log time
@@ -51,7 +53,7 @@ type mergeOptions struct {
 }
 
 func (o *mergeOptions) flags(f *flagSet) {
-	f.choice(&o.Output, "o", []string{"ndjson", "table"}, "output: one JSON document a line (default), or a table")
+	f.choice(&o.Output, "o", []string{outputJSON, outputTable, outputCSV}, "output: one JSON document a line (default), a table, or comma-separated values")
 	f.toggle(&o.json, "json", "the same as -o ndjson")
 	f.number(&o.Year, "year", 1980, 2200, "year of lines that name none (default: from the file's last change)")
 	f.zone(&o.Zone, "timezone", "time zone of lines that name none (default UTC)")
@@ -71,13 +73,10 @@ func (o *mergeOptions) check(args []string, _ time.Time) error {
 			stdins++
 		}
 	}
-	switch {
-	case o.json && o.Output == "table":
-		return errors.New("--json and -o table contradict each other")
-	case stdins > 1:
+	if stdins > 1 {
 		return errors.New("stdin (-) can be read only once")
 	}
-	return nil
+	return settleOutput(&o.Output, o.json, outputJSON)
 }
 
 // mergeInput is one log to read.
@@ -115,10 +114,7 @@ func (o *mergeOptions) run(ctx context.Context, a *app) error {
 		return err
 	}
 	fewerCollections(o.MaxMemory)
-	var out printer = newJSONPrinter(a.stdout)
-	if o.Output == "table" {
-		out = newTablePrinter(a.stdout)
-	}
+	out := newPrinter(o.Output, a.stdout)
 	result, err := wireMerge(ctx, a.cfg, a.logger, *o, inputs, out.print)
 	// What was merged before an error is right and is printed.
 	err = errors.Join(err, out.close())

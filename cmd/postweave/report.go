@@ -21,11 +21,10 @@ func (a *app) reportOn(result report, asJSON bool, err error) error {
 	if result == nil {
 		return err
 	}
-	line := []byte(visible(result.String()))
 	if asJSON {
-		line = result.JSON()
+		return errors.Join(err, a.printJSON(result.JSON()))
 	}
-	return errors.Join(err, a.printLine(line))
+	return errors.Join(err, a.printLine([]byte(visible(result.String()))))
 }
 
 // closeTimeout bounds what is left to do after the work: releasing a lease,

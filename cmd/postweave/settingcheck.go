@@ -49,8 +49,10 @@ func (c Config) checkOne(s setting, from origin) error {
 	bad := func(value, want string) error { return notValid(s, from, value, want) }
 	switch s.key {
 	case "ES_URL":
+		// A comma in a password cuts the address in two, and neither half shows what it is.
+		secret := slices.ContainsFunc(c.Addresses, func(a string) bool { return strings.Contains(a, "@") })
 		for _, address := range c.Addresses {
-			if err := checkAddress(address); err != nil {
+			if err := checkAddress(address, secret); err != nil {
 				return fmt.Errorf("%s: %w", from.of(s), err)
 			}
 		}
@@ -166,20 +168,19 @@ func hasUserinfo(address string) bool {
 }
 
 // checkAddress reports what is wrong with one address without repeating a
-// password in it; url.Parse's own errors quote their input and are not passed on.
-func checkAddress(address string) error {
+// password in it; url.Parse's own errors quote their input and are not passed on. secret says that
+// there may be a password in any of the addresses: nothing of this one is repeated.
+func checkAddress(address string, secret bool) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil:
+	case err != nil, secret && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Path, "@")):
 		return errors.New("an address is not valid, want one such as https://es1:9200 (special characters of a password are written as %XX)")
-	case u.Scheme != "http" && u.Scheme != "https" && u.User == nil && !strings.Contains(address, "@"):
-		return fmt.Errorf("%q is not valid, want an address with http:// or https:// in front, such as https://es1:9200", address)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("an address is not valid, want http:// or https:// in front")
+		return fmt.Errorf("%q is not valid, want an address with http:// or https:// in front, such as https://es1:9200", address)
 	case u.Hostname() == "":
-		return fmt.Errorf("%q is not valid, the host is missing", u.Redacted())
+		return fmt.Errorf("%q is not valid, the host is missing", address)
 	case u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%q is not valid, an address has no ? or #", u.Redacted())
+		return fmt.Errorf("%q is not valid, an address has no ? or #", address)
 	}
 	return nil
 }
@@ -195,7 +196,7 @@ func (c Config) checkIndices(withSource, withState bool) []error {
 		return problems
 	}
 	for _, pattern := range c.Source {
-		for _, own := range []string{c.Target, c.Target + "-000001", c.State} {
+		for _, own := range []string{c.Target, c.Target + "-000001", c.Target + "-log", c.State} {
 			if matched, err := path.Match(pattern, own); err == nil && matched {
 				problems = append(problems, fmt.Errorf("the source pattern %q matches %q, which postweave itself writes: narrow POSTWEAVE_SOURCE", pattern, own))
 				break
@@ -213,14 +214,24 @@ func badPattern(pattern string) string {
 		if remote == "" || rest == "" || strings.Contains(rest, ":") {
 			return "a remote cluster is written as cluster:pattern"
 		}
+		// A cluster's alias may have capital letters. One that begins with a minus sign leaves that cluster out.
+		if why := badName(strings.ToLower(remote), "*"); why != "" {
+			return "of its cluster's name, " + why
+		}
 		index = rest
 	}
 	return badName(index, "*")
 }
 
+// badIndexName says what makes a name impossible for an index or an alias of
+// ours, or "". Names that begin with a dot are Elasticsearch's own: patterns pass them over, and a later
+// version is to refuse them.
 func badIndexName(name string) string {
-	if strings.Contains(name, ":") {
+	switch {
+	case strings.Contains(name, ":"):
 		return "it holds ':'"
+	case len(name) > 1 && name[0] == '.' && name != "..":
+		return "it begins with a dot, as Elasticsearch's own do"
 	}
 	return badName(name, "")
 }
@@ -240,7 +251,7 @@ func badName(name, allowed string) string {
 		case strings.ContainsRune(allowed, r):
 		case unicode.IsUpper(r):
 			return "it has capital letters"
-		case strings.ContainsRune(`\/*?"<>|,#`, r), unicode.IsSpace(r), unicode.IsControl(r), r == unicode.ReplacementChar:
+		case strings.ContainsRune(`\/*?"<>|,#`, r), unicode.IsSpace(r), unsafeRune(r), r == unicode.ReplacementChar:
 			return fmt.Sprintf("it holds %q", r)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // list is a comma-separated setting. Spaces around an element and empty
@@ -28,6 +29,9 @@ func (l *list) UnmarshalText(text []byte) error {
 // hostMap is old name → present name.
 type hostMap map[string]string
 
+// maxHostName bounds the name that a server is given (RFC 1035); what it had may have been anything.
+const maxHostName = 255
+
 // UnmarshalText reads old=new pairs. A name that is renamed twice, or renamed
 // to one that is itself renamed, is refused: which of the two holds would
 // depend on the order of the pairs.
@@ -42,6 +46,9 @@ func (m *hostMap) UnmarshalText(text []byte) error {
 		before, after = strings.TrimSpace(before), strings.TrimSpace(after)
 		if _, twice := (*m)[before]; !found || before == "" || after == "" || strings.Contains(after, "=") || twice {
 			return fmt.Errorf("%q is no pair old=new", pair)
+		}
+		if len(after) > maxHostName || strings.ContainsFunc(pair, unsafeRune) || !utf8.ValidString(pair) {
+			return fmt.Errorf("%q holds no names of servers", pair)
 		}
 		(*m)[before] = after
 	}

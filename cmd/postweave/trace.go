@@ -16,6 +16,8 @@ var traceCommand = command{
 	about: `Lists merged messages, newest first, that fit every flag given. --from and --to take an
 address, or a domain with an @ in front.
 
+-o csv is for spreadsheets and scripts: ` + csvText + `
+
 --follow-links shows each of them with the journey it is on: the servers before and after,
 the way through a filter and back, forwarded mail, notices and the mail they are about, what
 was put back into the queue. In the table what came of a message stands below it. With --json
@@ -27,7 +29,8 @@ a message of ours that it fits: its time, its message id, its sender and its rec
 	example: `postweave trace --from alice@example.com --since 7d
 postweave trace --to @example.org --status bounced --since 2026-11-01 --until 2026-11-20
 postweave trace --queue-id 4bXyz12345zAbC --json
-postweave trace --message-id 20261101.4711@example.com --follow-links`,
+postweave trace --message-id 20261101.4711@example.com --follow-links
+postweave trace --since 7d --status bounced -o csv > bounced.csv`,
 	settings: joined(connectionSettings, []string{"TARGET"}, logSettings),
 	action:   func() action { return &traceOptions{Limit: defaultTraceLimit} },
 }
@@ -56,9 +59,10 @@ type traceOptions struct {
 	Until     time.Time // arrival < Until
 	Limit     int
 	Follow    bool
-	JSON      bool
+	Output    string // "table", "ndjson" or "csv"
 
 	since, until string
+	json         bool
 }
 
 func (o *traceOptions) flags(f *flagSet) {
@@ -73,14 +77,24 @@ func (o *traceOptions) flags(f *flagSet) {
 	f.text(&o.until, "until", "DAY|TIME|AGO", "arrived before then; a day is included")
 	f.number(&o.Limit, "limit", 1, maxTraceLimit, fmt.Sprintf("most messages to list (default %d)", defaultTraceLimit))
 	f.toggle(&o.Follow, "follow-links", "show the whole journey of each message, from server to server")
-	f.toggle(&o.JSON, "json", "print one JSON document a line")
+	f.choice(&o.Output, "o", []string{outputTable, outputJSON, outputCSV}, "output: a table (default), one JSON document a line, or comma-separated values")
+	f.toggle(&o.json, "json", "the same as -o ndjson")
 }
 
 func (o *traceOptions) check(args []string, now time.Time) error {
 	if err := noArguments(args); err != nil {
 		return err
 	}
-	o.MessageID = strings.TrimSuffix(strings.TrimPrefix(o.MessageID, "<"), ">")
+	if err := settleOutput(&o.Output, o.json, outputTable); err != nil {
+		return err
+	}
+	if given := o.MessageID; given != "" {
+		// As documents have it. Without anything left it would not filter at all.
+		o.MessageID = strings.TrimSpace(strings.Trim(strings.TrimSpace(given), "<>"))
+		if o.MessageID == "" {
+			return fmt.Errorf("--message-id: %q holds no message id", given)
+		}
+	}
 	var sinceErr, untilErr error
 	o.Since, sinceErr = optionalMoment("since", o.since, now, false)
 	o.Until, untilErr = optionalMoment("until", o.until, now, true)
@@ -112,10 +126,7 @@ func (o *traceOptions) run(ctx context.Context, a *app) error {
 	if o.Follow {
 		return o.follow(ctx, a)
 	}
-	var out printer = newJSONPrinter(a.stdout)
-	if !o.JSON {
-		out = newTablePrinter(a.stdout)
-	}
+	out := newPrinter(o.Output, a.stdout)
 	listed := 0
 	more, err := wireTrace(ctx, a.cfg, a.logger, *o, func(d document) error {
 		listed++

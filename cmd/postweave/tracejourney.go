@@ -85,9 +85,14 @@ func (o *traceOptions) follow(ctx context.Context, a *app) error {
 	var out interface {
 		print(s journeyStep) error
 		close() error
-	} = journeyJSON{newJSONPrinter(a.stdout)}
-	if !o.JSON {
+	}
+	switch o.Output {
+	case outputTable:
 		out = newJourneyPrinter(a.stdout)
+	case outputCSV:
+		out = newJourneyCSV(a.stdout)
+	default:
+		out = journeyJSON{newJSONPrinter(a.stdout)}
 	}
 	found := 0
 	report, err := wireFollow(ctx, a.cfg, a.logger, *o, func(s journeyStep) error {
@@ -113,3 +118,16 @@ func (o *traceOptions) follow(ctx context.Context, a *app) error {
 type journeyJSON struct{ *jsonPrinter }
 
 func (p journeyJSON) print(s journeyStep) error { return p.jsonPrinter.print(s) }
+
+// journeyCSV writes comma-separated values with the place in the journey in front.
+type journeyCSV struct{ *csvPrinter }
+
+func newJourneyCSV(w io.Writer) journeyCSV {
+	p := newCSVPrinter(w)
+	p.names = append([]string{"journey", "depth", "relation"}, p.names...)
+	return journeyCSV{p}
+}
+
+func (p journeyCSV) print(s journeyStep) error {
+	return p.row(append([]string{strconv.Itoa(s.Journey), strconv.Itoa(s.Depth), s.Relation}, s.Row().csvCells()...)...)
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,8 +13,10 @@ import (
 
 // Where output goes: results to stdout, and nothing else there; everything said
 // to people, logs and progress to stderr. What comes from a mail passes visible
-// on its way to a person; JSON is written as it is. Sentences start without a
-// capital and end without a full stop.
+// on its way to a person; JSON is written as it is, and to a terminal with escapes
+// for the same values. Sentences start without a capital and end without a full stop.
+//
+// Nothing but this file, the printers, the help and the logger writes to either; a test holds that.
 
 // isTerminal tells whether w is a terminal.
 func isTerminal(w any) bool {
@@ -34,16 +37,53 @@ func terminalWidth(w any) int {
 	return width
 }
 
-// say writes one line to people.
+// say writes one line to people. Line breaks in it were in a file's name or a
+// flag's value, and are made visible like the rest.
 func (a *app) say(format string, args ...any) {
-	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
-		fmt.Fprintf(a.stderr, "postweave: %s\n", visible(line))
+	fmt.Fprintf(a.stderr, "postweave: %s\n", shortened(visible(fmt.Sprintf(format, args...))))
+}
+
+// sayError writes an error, several that were joined each on a line of its own.
+func (a *app) sayError(err error) {
+	if coded, ok := err.(codedError); ok { //nolint:errorlint // it adds no words
+		err = coded.err
 	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list := joined.Unwrap()
+		if err.Error() == errors.Join(list...).Error() {
+			for _, e := range list {
+				a.sayError(e)
+			}
+			return
+		}
+	}
+	a.say("%v", err)
+}
+
+// maxSaid bounds a line to people: a flag's value may be as long as the system allows.
+const maxSaid = 4 << 10
+
+// shortened leaves out the middle of what is too long: what is wrong stands at the beginning, what to do at the end.
+func shortened(line string) string {
+	const tail = 1 << 10
+	if len(line) <= maxSaid {
+		return line
+	}
+	head, end := line[:maxSaid-tail], line[len(line)-tail:]
+	return strings.ToValidUTF8(head, "") + " … " + strings.ToValidUTF8(end, "")
 }
 
 // printLine writes one line of results, as it is.
 func (a *app) printLine(line []byte) error {
 	return writeResult(a.stdout, append(line[:len(line):len(line)], '\n'))
+}
+
+// printJSON writes JSON, of one line or of several.
+func (a *app) printJSON(text []byte) error {
+	if isTerminal(a.stdout) {
+		text = escapeJSON(text)
+	}
+	return a.printLine(text)
 }
 
 // writeResult writes results; a full disk behind stdout must not pass for success.

@@ -109,9 +109,8 @@ func (l *differenceList) add(d difference) error {
 		return nil
 	}
 	l.listed++
-	line := []byte(visible(d.String()))
 	if l.asJSON {
-		line = d.JSON()
+		return l.a.printJSON(d.JSON())
 	}
-	return l.a.printLine(line)
+	return l.a.printLine([]byte(visible(d.String())))
 }

@@ -86,5 +86,5 @@ func (o *versionOptions) run(_ context.Context, a *app) error {
 	if err != nil {
 		return fmt.Errorf("encode the version: %w", err)
 	}
-	return a.printLine(line)
+	return a.printJSON(line)
 }

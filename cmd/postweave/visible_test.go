@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -39,6 +40,45 @@ func FuzzVisible(f *testing.F) {
 		}
 		if visible(got) != got {
 			t.Errorf("visible(%q) is not stable", s)
+		}
+	})
+}
+
+func TestEscapeJSON(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":"b"}` + "\n":           `{"a":"b"}` + "\n",
+		`{"a":"Grüße 👩‍👧 �"}`:        `{"a":"Grüße 👩\u200d👧 �"}`,
+		"{\"a\":\"\u009b31m\x7f\"}":  `{"a":"\u009b31m\u007f"}`,
+		"\"\u202e\u2028\U000e0041\"": `"\u202e\u2028\udb40\udc41"`,
+		"{\t\"a\":1}":                `{ "a":1}`,
+		"\"\xff\"":                   `"\ufffd"`,
+	} {
+		if got := string(escapeJSON([]byte(in))); got != want {
+			t.Errorf("escapeJSON(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// What goes to a terminal has the same value, and nothing that a terminal acts on.
+func FuzzEscapeJSON(f *testing.F) {
+	f.Add("a\x1b[0m\u202e\u009b\u2028\x7f\U000e0041")
+	f.Fuzz(func(t *testing.T, s string) {
+		line, err := json.Marshal(map[string]string{"value": s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As our own documents are written: with the characters themselves.
+		line = []byte(strings.NewReplacer(`\u2028`, "\u2028", `\u2029`, "\u2029").Replace(string(line)))
+		got := escapeJSON(line)
+		if strings.ContainsFunc(string(got), unsafeRune) || !utf8.Valid(got) {
+			t.Fatalf("%q is not safe", got)
+		}
+		var before, after map[string]string
+		if json.Unmarshal(line, &before) != nil {
+			t.Skip("the replacement hit an escaped backslash")
+		}
+		if err := json.Unmarshal(got, &after); err != nil || after["value"] != before["value"] {
+			t.Fatalf("%q is another value than %q (%v)", got, line, err)
 		}
 	})
 }
