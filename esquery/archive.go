@@ -40,7 +40,7 @@ func (d *Documents) Rejects(ctx context.Context, from, to time.Time, take func(c
 		filter: object{"term": object{"kind": object{"value": message.KindReject}}},
 		body:   object{"_source": true, "seq_no_primary_term": true, "docvalue_fields": []string{"host.name"}},
 	}
-	return w.each(ctx, from, to, func(ctx context.Context, hits []hit) error { return take(ctx, storedOf(hits)) })
+	return w.each(ctx, from, to, func(ctx context.Context, hits []hit) error { return take(ctx, d.storedOf(hits)) })
 }
 
 // Identified returns those documents of the ids that there are.
@@ -59,7 +59,7 @@ func (d *Documents) Identified(ctx context.Context, ids []string) ([]message.Sto
 			}.json(),
 		})
 		if err == nil {
-			out = append(out, storedOf(a.Hits.Hits)...)
+			out = append(out, d.storedOf(a.Hits.Hits)...)
 		}
 		return err
 	})
@@ -149,13 +149,13 @@ func outlineOf(h *hit) message.Outline {
 	}
 }
 
-func storedOf(hits []hit) []message.Stored {
+func (d *Documents) storedOf(hits []hit) []message.Stored {
 	out := make([]message.Stored, len(hits))
 	for i := range hits {
 		h := &hits[i]
 		out[i] = message.Stored{
 			Key: message.Key{Host: h.field("host.name"), QueueID: h.field("queue_id")},
-			ID:  h.ID, Source: h.Source, SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm,
+			ID:  h.ID, Source: h.Source, SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm, Index: d.home(h),
 		}
 	}
 	return out

@@ -34,6 +34,31 @@ const (
 // Elasticsearch confirms item by item, and sends again only those items that it asked to be sent
 // again. An error means that at least one outcome is not known.
 func (d *Documents) Write(ctx context.Context, changes []message.Change) ([]message.Outcome, error) {
+	there, err := d.elsewhere(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	if len(there) == 0 {
+		return d.write(ctx, changes)
+	}
+	var rest []message.Change
+	var places []int // of the rest among all
+	outcomes := make([]message.Outcome, len(changes))
+	for i, c := range changes {
+		if c.Action == message.Create && !c.Part && there[c.ID] {
+			outcomes[i].Status = message.Conflict
+			continue
+		}
+		rest, places = append(rest, c), append(places, i)
+	}
+	written, err := d.write(ctx, rest)
+	for i, o := range written {
+		outcomes[places[i]] = o
+	}
+	return outcomes, err
+}
+
+func (d *Documents) write(ctx context.Context, changes []message.Change) ([]message.Outcome, error) {
 	outcomes := make([]message.Outcome, len(changes))
 	for from := 0; from < len(changes); {
 		to := cutBulk(changes, from)
@@ -163,11 +188,14 @@ func (d *Documents) send(ctx context.Context, changes []message.Change, left []i
 }
 
 // writeAction appends the two lines of one change. Ids are hashes in base64url,
-// and the target's name was checked: nothing needs escaping.
+// the target's name was checked, and Elasticsearch allows no index a name that JSON would have to escape.
 func (d *Documents) writeAction(b *bytes.Buffer, c *message.Change) {
-	index := ""
+	index := c.Index
 	if c.Part {
-		index = `,"_index":"` + mappings.LogIndex(d.alias) + `","require_alias":false`
+		index = mappings.LogIndex(d.alias)
+	}
+	if index != "" {
+		index = `,"_index":"` + index + `","require_alias":false`
 	}
 	switch c.Action {
 	case message.Create:
@@ -289,7 +317,11 @@ func (d *Documents) judge(item *bulkItem, c *message.Change, o *message.Outcome)
 	case item.Status == http.StatusUnauthorized:
 		failed.Class, failed.Hint = ClassAuth, hintCredentials
 	case item.Status == http.StatusForbidden:
-		failed.Class, failed.Hint = ClassAuth, "the user may not write the target: it needs the privilege write on this index; the README lists all that are needed"
+		privilege := "index"
+		if c.Action == message.Delete {
+			privilege = "delete"
+		}
+		failed.Class, failed.Hint = ClassAuth, "the user needs one of the privileges "+privilege+", write; "+hintRoles
 	case kind == "index_not_found_exception":
 		failed.Class, failed.Hint = ClassSetup, "the target is missing: run `postweave setup`"
 	case kind == "index_closed_exception":

@@ -153,7 +153,7 @@ func TestWriteStopsAtWhatIsNoDocumentsFault(t *testing.T) {
 		{429, "cluster_block_exception", ClassBlocked, "disk"},
 		{403, "cluster_block_exception", ClassBlocked, "remove the block"},
 		{401, "security_exception", ClassAuth, "POSTWEAVE_ES_API_KEY"},
-		{403, "security_exception", ClassAuth, "privilege write"},
+		{403, "security_exception", ClassAuth, "privileges index, write"},
 		{403, "another_exception", ClassAuth, "another_exception"},
 		{404, "index_not_found_exception", ClassSetup, "postweave setup"},
 		{400, "index_closed_exception", ClassSetup, "open it"},

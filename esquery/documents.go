@@ -142,7 +142,7 @@ func (d *Documents) search(ctx context.Context, keys []message.Key, e extent) (f
 		h := &a.Hits.Hits[i]
 		key := message.Key{Host: h.field("host.name"), QueueID: h.field("queue_id")}
 		if wanted[key] { // another server may have given out the same id
-			found = append(found, message.Stored{Key: key, ID: h.ID, Source: h.Source, SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm})
+			found = append(found, message.Stored{Key: key, ID: h.ID, Source: h.Source, SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm, Index: d.home(h)})
 		}
 	}
 	return found, a.Hits.Total.Value <= maxHits, nil

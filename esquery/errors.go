@@ -157,7 +157,8 @@ const (
 	hintUnreachable = "check that Elasticsearch is up and that POSTWEAVE_ES_URL is right"
 	hintOverloaded  = "Elasticsearch is overloaded or not ready; try again later or lower POSTWEAVE_MAX_CONCURRENCY"
 	hintCredentials = "check POSTWEAVE_ES_API_KEY, or POSTWEAVE_ES_USERNAME and POSTWEAVE_ES_PASSWORD"
-	hintPrivilege   = "the user lacks a privilege; the README lists those that are needed"
+	hintPrivilege   = "the user lacks a privilege; " + hintRoles
+	hintRoles       = "`postweave setup --print role` prints all that are needed"
 	hintPlainHTTP   = "the server speaks TLS on this port; write https:// in POSTWEAVE_ES_URL"
 	hintNoTLS       = "the server does not speak TLS on this port; write http:// in POSTWEAVE_ES_URL if that is meant"
 	hintCA          = "the server's certificate is not signed by a known authority; give the right one in POSTWEAVE_ES_CA or its fingerprint in POSTWEAVE_ES_CA_FINGERPRINT"
@@ -445,7 +446,7 @@ func classifyFailure(e *Error, req Request, f failure) {
 	case e.Status == http.StatusForbidden:
 		e.Class, e.Hint = ClassAuth, hintPrivilege
 		if f.grants != "" {
-			e.Hint = "the user needs one of the privileges " + f.grants + "; the README lists all that are needed"
+			e.Hint = "the user needs one of the privileges " + f.grants + "; " + hintRoles
 		}
 	case e.Status >= 500 && req.Source && lostShards(e.Type):
 		e.Class, e.retry = ClassSource, true

@@ -60,7 +60,7 @@ func TestClassifyResponse(t *testing.T) {
 		text    string
 	}{
 		{name: "401", status: 401, body: errorBody("security_exception"), class: ClassAuth, text: "POSTWEAVE_ES_API_KEY"},
-		{name: "403 privilege", status: 403, body: errorBody("security_exception"), class: ClassAuth, text: "README"},
+		{name: "403 privilege", status: 403, body: errorBody("security_exception"), class: ClassAuth, text: "setup --print role"},
 		{
 			name: "403 privilege named", status: 403, class: ClassAuth, text: "create_index, manage",
 			body: `{"error":{"type":"security_exception","reason":"action [indices:admin/create] is unauthorized for user [u] on indices [i], this action is granted by the index privileges [create_index,manage]"}}`,

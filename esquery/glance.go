@@ -36,11 +36,16 @@ func (c *Client) glance(ctx context.Context, target, state string) (ok bool, err
 			}
 		}
 	}
-	for _, x := range all {
-		if !x.ours() || x.schema() != mappings.Schema {
+	for name, x := range all {
+		_, ofState := found.state[name] // which no schema has changed: see Client.CheckTarget
+		if !x.ours() || x.schema() > mappings.Schema || x.schema() < mappings.Schema && !ofState {
 			return false, nil
 		}
 	}
-	return len(found.target)+len(found.state)+len(found.log) == len(all) && len(found.target) > 0 && len(found.state) == 1 && len(found.log) == 1 &&
-		checkAlias(target, found.target) == nil, nil
+	ok = len(found.target)+len(found.state)+len(found.log) == len(all) && len(found.target) > 0 && len(found.state) == 1 && len(found.log) == 1 &&
+		checkAlias(target, found.target) == nil
+	if ok {
+		c.aliases.learn(target, found.target)
+	}
+	return ok, nil
 }

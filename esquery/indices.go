@@ -64,7 +64,7 @@ func (c *Client) startedIndices(ctx context.Context, patterns []string) ([]sourc
 		return nil, err
 	}
 	if len(indices) == 0 {
-		return nil, noSource(patterns)
+		return nil, c.noneListed(ctx, patterns)
 	}
 	checkpoints, err := c.checkpoints(ctx, patterns)
 	if err != nil {
@@ -111,8 +111,23 @@ func untold(indices map[string]indexSettings, checkpoints map[string]map[int]sou
 func noSource(patterns []string) error {
 	return &Error{
 		Class: ClassSetup, Op: "look for the source", Err: fmt.Errorf("no index matches %s", strings.Join(patterns, ",")),
-		Hint: "set POSTWEAVE_SOURCE to the indices that Logstash writes; GET _cat/indices lists them; a user without view_index_metadata on them does not see them",
+		Hint: "set POSTWEAVE_SOURCE to the indices that Logstash writes; GET _cat/indices lists them; a user without privileges on them does not see them",
 	}
+}
+
+// noneListed says why no index is. Of those behind a pattern, Elasticsearch leaves
+// out without a word what the user may read and not look at. Named, they are refused.
+func (c *Client) noneListed(ctx context.Context, patterns []string) error {
+	readable, err := c.resolveIndices(ctx, patterns)
+	if err != nil {
+		return err
+	}
+	if len(readable) > 0 { // or it was made at this moment: then there was none
+		if _, err := c.indexSettings(ctx, []string{readable[0].name}); err != nil {
+			return err
+		}
+	}
+	return noSource(patterns)
 }
 
 type indexSettings struct {
@@ -163,7 +178,7 @@ func (c *Client) indexSettings(ctx context.Context, patterns []string) (map[stri
 		}
 		out[name] = s
 	}
-	return out, nil
+	return out, c.refuseFiltered(ctx, patterns, out)
 }
 
 // checkpoints returns each primary shard's global checkpoint, by index and

@@ -20,7 +20,7 @@ func (s *Source) listOpen(ctx context.Context) ([]sourceIndex, error) {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, noSource(s.options.Patterns)
+		return nil, s.client.noneListed(ctx, s.options.Patterns)
 	}
 	return s.openIndices(ctx, all)
 }

@@ -47,7 +47,8 @@ func (c *Client) openAny(ctx context.Context, indices []string, source bool) (*p
 func (p *pit) open(ctx context.Context) error {
 	req := Request{
 		Op: "open point in time", Method: http.MethodPost, Path: "/" + indexPath(p.indices) + "/_pit",
-		Query:  url.Values{"keep_alive": {pitKeepAlive}, "ignore_unavailable": {"false"}, "allow_partial_search_results": {"false"}},
+		// allow_partial_search_results is false here if nothing is said, and 8.15 does not know it yet.
+		Query:  url.Values{"keep_alive": {pitKeepAlive}, "ignore_unavailable": {"false"}},
 		Source: p.source, Idempotent: true, // one more point in time closes by itself
 	}
 	res, err := p.client.Do(ctx, req)
@@ -56,7 +57,7 @@ func (p *pit) open(ctx context.Context) error {
 	}
 	var answer struct {
 		ID     string       `json:"id"`
-		Shards *shardCounts `json:"_shards"` // not told before Elasticsearch 8.15
+		Shards *shardCounts `json:"_shards"` // 8.15 does not tell, and opens none that lacks a shard
 	}
 	if json.Unmarshal(res.Body, &answer) != nil || answer.ID == "" || answer.Shards != nil && (answer.Shards.Failed > 0 || answer.Shards.Total == 0) {
 		return &Error{Class: req.class(), Op: req.Op, Err: errors.New("not all shards are in it"), Hint: "look at the cluster's health; the run begins here again"}

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
-	"strings"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"go.uber.org/zap"
@@ -122,9 +122,13 @@ func (c *Client) CheckTarget(ctx context.Context, target, state string) error {
 	case len(found.log) == 0:
 		return setupError(mappings.LogIndex(target), errors.New("there is no such index"), hintSetup)
 	}
-	for name, index := range found.target {
-		if index.schema() < mappings.Schema {
-			return setupError(name, fmt.Errorf("its mapping is of schema %d, this postweave needs %d", index.schema(), mappings.Schema), hintSetup)
+	c.aliases.learn(target, found.target)
+	// The state's mapping indexes nothing that differs between schemas, so that an older one is no obstacle.
+	for _, indices := range []map[string]indexState{found.target, found.log} {
+		for _, name := range sortedNames(indices) {
+			if older := indices[name].schema(); older < mappings.Schema {
+				return setupError(name, fmt.Errorf("its mapping is of schema %d, this postweave needs %d", older, mappings.Schema), hintSetup)
+			}
 		}
 	}
 	return nil
@@ -186,15 +190,25 @@ func (c *Client) plan(ctx context.Context, o SetupOptions, template []byte) ([]p
 	add := func(object, name, action string, request esapi.Request) {
 		plan = append(plan, plannedStep{SetupStep{object, name, action}, request})
 	}
-	for _, name := range sortedNames(found.target) {
-		if found.target[name].schema() < mappings.Schema {
-			mapping, err := mappingOf(template)
-			if err != nil {
-				return nil, setupError(o.Target, err, "")
+	// An older index gets the mapping that a new one is made with.
+	bring := func(indices map[string]indexState, by string, mapping json.RawMessage) {
+		for _, name := range sortedNames(indices) {
+			if indices[name].schema() < mappings.Schema {
+				add("mapping", name, "update", esapi.IndicesPutMappingRequest{Index: []string{url.PathEscape(by)}, Body: bytes.NewReader(mapping)})
 			}
-			add("mapping", name, "update", esapi.IndicesPutMappingRequest{Index: []string{url.PathEscape(name)}, Body: bytes.NewReader(mapping)})
 		}
 	}
+	ofMessages, err := mappingOf(template)
+	if err != nil {
+		return nil, setupError(o.Target, err, "")
+	}
+	ofLog, err := mappingIn(mappings.Log())
+	if err != nil {
+		return nil, setupError(mappings.LogIndex(o.Target), err, "")
+	}
+	// By the alias: whoever sets up needs no privilege on indices that others have put behind it. Done for
+	// each of them again, it changes nothing.
+	bring(found.target, o.Target, ofMessages)
 
 	put := esapi.IndicesPutIndexTemplateRequest{Name: url.PathEscape(o.Target), Body: bytes.NewReader(template)}
 	switch {
@@ -206,15 +220,20 @@ func (c *Client) plan(ctx context.Context, o SetupOptions, template []byte) ([]p
 		add("index template", o.Target, "unchanged", nil)
 	}
 
+	// An older state stays as it is: its mapping is the same in all schemas, and to write it would take the privilege
+	// manage on it.
 	if len(found.state) == 0 {
 		add("index", o.State, "create", esapi.IndicesCreateRequest{Index: url.PathEscape(o.State), Body: bytes.NewReader(mappings.State())})
 	} else {
 		add("index", o.State, "unchanged", nil)
 	}
 
-	if log := mappings.LogIndex(o.Target); len(found.log) == 0 {
+	switch log := mappings.LogIndex(o.Target); {
+	case len(found.log) == 0:
 		add("index", log, "create", esapi.IndicesCreateRequest{Index: url.PathEscape(log), Body: bytes.NewReader(mappings.Log())})
-	} else {
+	case found.log[log].schema() < mappings.Schema:
+		bring(found.log, log, ofLog)
+	default:
 		add("index", log, "unchanged", nil)
 	}
 
@@ -245,14 +264,24 @@ func firstIndexBody(target string) ([]byte, error) {
 	}{map[string]alias{target: {Write: true}}})
 }
 
+// mappingOf is the mapping in an index template.
 func mappingOf(template []byte) (json.RawMessage, error) {
 	var t struct {
-		Template struct {
-			Mappings json.RawMessage `json:"mappings"`
-		} `json:"template"`
+		Template json.RawMessage `json:"template"`
 	}
-	err := json.Unmarshal(template, &t)
-	return t.Template.Mappings, err
+	if err := json.Unmarshal(template, &t); err != nil {
+		return nil, err
+	}
+	return mappingIn(t.Template)
+}
+
+// mappingIn is the mapping in the body that an index is created with.
+func mappingIn(body []byte) (json.RawMessage, error) {
+	var b struct {
+		Mappings json.RawMessage `json:"mappings"`
+	}
+	err := json.Unmarshal(body, &b)
+	return b.Mappings, err
 }
 
 // mark is the _meta of what setup installs.
@@ -450,9 +479,6 @@ func (c *Client) simulate(ctx context.Context, target string, template []byte) e
 				Meta mark `json:"_meta"`
 			} `json:"mappings"`
 		} `json:"template"`
-		Overlapping []struct {
-			Name string `json:"name"`
-		} `json:"overlapping"`
 	}
 	if err := decode(op, res, &answer); err != nil {
 		return err
@@ -460,13 +486,46 @@ func (c *Client) simulate(ctx context.Context, target string, template []byte) e
 	if answer.Template.Mappings.Meta.Product == mappings.Product {
 		return nil
 	}
-	var names []string
-	for _, other := range answer.Overlapping {
-		names = append(names, other.Name)
+	first := mappings.FirstIndex(target)
+	winner, err := c.winner(ctx, first)
+	if err != nil {
+		return err
 	}
-	return setupError(mappings.FirstIndex(target),
-		fmt.Errorf("an index template of higher priority takes this name too (one of: %s)", oneLine(strings.Join(names, ", "))),
+	return setupError(first, fmt.Errorf("the index template %s takes this name too, and is of higher priority", oneLine(winner)),
 		"narrow its patterns, or choose another POSTWEAVE_TARGET")
+}
+
+// winner names the index template that an index of this name would get. A simulation tells only of those that
+// would not.
+func (c *Client) winner(ctx context.Context, index string) (string, error) {
+	const op = "look for the other index template"
+	res, err := c.Do(ctx, Request{Op: op, Method: http.MethodGet, Path: "/_index_template", Query: url.Values{
+		"filter_path": {"index_templates.name,index_templates.index_template.index_patterns,index_templates.index_template.priority"},
+	}})
+	if err != nil {
+		return "", err
+	}
+	var answer struct {
+		Templates []struct {
+			Name string `json:"name"`
+			Body struct {
+				Patterns []string `json:"index_patterns"`
+				Priority int64    `json:"priority"`
+			} `json:"index_template"`
+		} `json:"index_templates"`
+	}
+	if err := decode(op, res, &answer); err != nil {
+		return "", err
+	}
+	name, highest := "", int64(-1)
+	for _, t := range answer.Templates {
+		for _, pattern := range t.Body.Patterns {
+			if matched, err := path.Match(pattern, index); err == nil && matched && t.Body.Priority > highest {
+				name, highest = t.Name, t.Body.Priority
+			}
+		}
+	}
+	return name, nil
 }
 
 // indices describes the index of that name, or those behind the alias or data

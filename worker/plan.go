@@ -145,7 +145,7 @@ func (w *keyWork) compare(stored, parts []message.Stored, o message.Options, scr
 	for _, old := range stored {
 		if !slices.ContainsFunc(w.docs, func(d message.Document) bool { return d.ID == old.ID }) {
 			w.steps = append(w.steps, step{phase: remove, old: &old, change: message.Change{
-				Action: message.Delete, ID: old.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm,
+				Action: message.Delete, ID: old.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm, Index: old.Index,
 			}})
 		}
 	}
@@ -166,7 +166,7 @@ func (w *keyWork) keep(same []message.Stored) {
 			continue
 		}
 		w.steps = append(w.steps, step{phase: grow, fate: unchanged, old: &old, change: message.Change{
-			Action: message.Update, ID: old.ID, Source: old.Source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm,
+			Action: message.Update, ID: old.ID, Source: old.Source, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm, Index: old.Index,
 		}})
 	}
 }
@@ -179,7 +179,7 @@ func (w *keyWork) keep(same []message.Stored) {
 // d has the stored session; found is what is new of it. A document that loses lines may lose those by which
 // its session was found, so it keeps only what was found anew.
 func (w *keyWork) update(d *message.Document, found *message.Session, old message.Stored, parts []message.Stored, only bool, o message.Options) {
-	change := message.Change{Action: message.Update, ID: d.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm}
+	change := message.Change{Action: message.Update, ID: d.ID, SeqNo: old.SeqNo, PrimaryTerm: old.PrimaryTerm, Index: old.Index}
 	s := step{phase: grow, fate: updated, doc: d, old: &old}
 	var lost []message.Line
 	gained := false

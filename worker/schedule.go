@@ -17,7 +17,9 @@ type Daemon struct {
 	Zone     *time.Location // of the schedule; nil is UTC
 	// Job does one run. stop is closed when the daemon drains: the job should
 	// finish what it holds and begin nothing new. ctx ends after Grace.
-	Job    func(ctx context.Context, stop <-chan struct{}) error
+	Job func(ctx context.Context, stop <-chan struct{}) error
+	// Final tells an error of Job that no later run could mend: it ends the daemon. If nil, none does.
+	Final  func(error) bool
 	Grace  time.Duration // zero is DefaultGrace
 	Logger *zap.Logger
 }
@@ -47,8 +49,8 @@ func parseSchedule(spec string) (s cron.Schedule, err error) {
 }
 
 // Run works until ctx ends, then drains: it waits for the job in work, at most
-// for the grace period. It returns nil after a clean drain. Failed jobs are logged; the next
-// moment of the schedule tries again.
+// for the grace period. It returns nil after a clean drain, and else the final error that ended it. Other failed
+// jobs are logged; the next moment of the schedule tries again.
 func (d *Daemon) Run(ctx context.Context) error {
 	schedule, err := parseSchedule(d.Schedule)
 	if err != nil {
@@ -123,15 +125,16 @@ func (d *Daemon) loop(ctx, jobCtx context.Context, abort context.CancelFunc, due
 			return nil
 		case <-due:
 		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := d.Job(jobCtx, stop); err != nil {
+		done := make(chan error, 1)
+		go func() { done <- d.Job(jobCtx, stop) }()
+		select {
+		case err := <-done:
+			if err != nil && d.Final != nil && d.Final(err) {
+				return err
+			}
+			if err != nil {
 				log.Error("run failed; the next one tries again", zap.Error(err))
 			}
-		}()
-		select {
-		case <-done:
 		case <-ctx.Done():
 			close(stop)
 			return d.drain(abort, done, log)
@@ -140,19 +143,23 @@ func (d *Daemon) loop(ctx, jobCtx context.Context, abort context.CancelFunc, due
 }
 
 // drain waits for the job in work.
-func (d *Daemon) drain(abort context.CancelFunc, done <-chan struct{}, log *zap.Logger) error {
+func (d *Daemon) drain(abort context.CancelFunc, done <-chan error, log *zap.Logger) error {
 	grace := d.Grace
 	if grace == 0 {
 		grace = DefaultGrace
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
+	var err error
 	select {
-	case <-done:
+	case err = <-done:
 	case <-timer.C:
 		log.Warn("the run did not finish within the grace period and is broken off; what it had confirmed stays", zap.Duration("grace", grace))
 		abort()
-		<-done
+		err = <-done
+	}
+	if err != nil {
+		log.Error("run failed; the next one tries again", zap.Error(err))
 	}
 	return nil
 }

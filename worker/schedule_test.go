@@ -58,6 +58,25 @@ func TestDaemonNeverRunsTwoAtOnce(t *testing.T) {
 	})
 }
 
+// What no later run could mend ends the daemon at once.
+func TestDaemonEndsWithAFinalError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		final, runs := errors.New("no use"), 0
+		d := &Daemon{
+			Schedule: "@every 1s", Final: func(err error) bool { return errors.Is(err, final) },
+			Job: func(context.Context, <-chan struct{}) error {
+				if runs++; runs == 3 {
+					return final
+				}
+				return errors.New("for now")
+			},
+		}
+		if err := d.Run(t.Context()); !errors.Is(err, final) || runs != 3 {
+			t.Errorf("%v after %d runs, want the final error of the third", err, runs)
+		}
+	})
+}
+
 func TestDaemonDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finished := false

@@ -12,8 +12,9 @@ var daemonCommand = command{
 	synopsis: "[FLAGS]",
 	summary:  "run on a schedule until told to stop",
 	about: `Does what "run" does whenever the schedule says so, never two at once. A pass that fails
-is logged and tried again at the next turn; only what cannot heal by itself, such as a
-wrong configuration, ends the daemon. SIGTERM or SIGINT lets the pass under way finish its slice, and
+is logged and tried again at the next turn; only what cannot heal by itself ends the
+daemon: a wrong configuration (exit code 1), or a target that a newer postweave has
+brought up (8). SIGTERM or SIGINT lets the pass under way finish its slice, and
 the exit code is 0; a second signal ends it at once.`,
 	example: `postweave daemon --schedule "*/5 * * * *" --timezone Europe/Berlin
 POSTWEAVE_SCHEDULE=@hourly postweave daemon`,

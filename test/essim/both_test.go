@@ -105,11 +105,22 @@ func (b *both) ask(method, uri string, body []byte) (int, []byte) {
 		return http.DefaultTransport.RoundTrip(r)
 	})
 	have, want := b.normal(simulated, body), b.normal(real, body)
+	untold(path, have, want)
 	if simulated.status != real.status || !reflect.DeepEqual(have, want) {
 		b.differs("request %d, %s %s %.1500s\nsimulated: %d %s\n     real: %d %s", b.n, method, uri, body, simulated.status, text(have), real.status, text(want))
 	}
 	b.pair(simulated.body, real.body)
 	return simulated.status, simulated.body
+}
+
+// untold leaves out what the node, being of version 8.15, does not tell of the shards behind a point in time. The product
+// looks at it only where it is told.
+func untold(path string, simulated, real any) {
+	has, _ := simulated.(map[string]any)
+	lacks, ok := real.(map[string]any)
+	if _, told := lacks["_shards"]; ok && !told && strings.HasSuffix(path, "/_pit") {
+		delete(has, "_shards")
+	}
 }
 
 func kindOf(method, path string) string {
@@ -286,7 +297,7 @@ func text(v any) string {
 // pitOf opens a point in time and returns the simulation's name of it.
 func pitOf(b *both, index string) string {
 	var answer struct{ ID string }
-	raw := b.must(http.MethodPost, "/"+index+"/_pit?keep_alive=1m&ignore_unavailable=false&allow_partial_search_results=false", "")
+	raw := b.must(http.MethodPost, "/"+index+"/_pit?keep_alive=1m&ignore_unavailable=false", "")
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		b.t.Fatal(err)
 	}

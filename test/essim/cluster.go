@@ -206,6 +206,8 @@ func (c *Cluster) dispatch(q *request) (status int, answer any, err error) {
 		answer, err = c.putSettings(q, names)
 	case "GET _settings":
 		answer, err = c.getSettings(q, names)
+	case "GET index/":
+		answer, err = c.resolveIndex(q, last)
 	case "GET _stats/":
 		answer, err = c.stats(q, names)
 	case "GET _field_caps":

@@ -233,6 +233,7 @@ func TestEdges(t *testing.T) {
 		ask(r[0], "/"+nobody+r[1], "")
 	}
 	ask(http.MethodGet, "/"+nobody+"*/_settings?expand_wildcards=open,closed&allow_no_indices=true", "")
+	ask(http.MethodGet, "/_resolve/index/"+nobody+"*?expand_wildcards=open,closed", "")
 	ask(http.MethodGet, "/"+one+","+nobody+"?features=aliases,mappings&ignore_unavailable=true", "")
 	ask(http.MethodGet, "/_index_template/"+nobody, "")
 	for _, index := range []string{nobody, one} {

@@ -286,6 +286,22 @@ func (c *Cluster) getSettings(q *request, names string) (any, error) {
 	return out, nil
 }
 
+func (c *Cluster) resolveIndex(q *request, names string) (any, error) {
+	if err := q.expect("expand_wildcards", "open,closed"); err != nil {
+		return nil, err
+	}
+	found, err := c.resolve(names, true)
+	indices := []any{}
+	for _, x := range found {
+		state := "open"
+		if x.closed {
+			state = "closed"
+		}
+		indices = append(indices, map[string]any{"name": x.name, "attributes": []string{state}})
+	}
+	return map[string]any{"indices": indices, "aliases": []any{}, "data_streams": []any{}}, err
+}
+
 func (c *Cluster) stats(q *request, names string) (any, error) {
 	if err := q.expect("level", "shards", "expand_wildcards", "open", "forbid_closed_indices", "false"); err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func view(found []*index) []pitShard {
 
 func (c *Cluster) openPIT(q *request, names string) (any, error) {
 	q.take("keep_alive")
-	if err := q.expect("ignore_unavailable", "false", "allow_partial_search_results", "false"); err != nil {
+	if err := q.expect("ignore_unavailable", "false"); err != nil {
 		return nil, err
 	}
 	found, err := c.resolve(names, false)

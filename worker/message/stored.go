@@ -7,6 +7,8 @@ type Stored struct {
 	Source []byte // its JSON, byte for byte
 	// SeqNo and PrimaryTerm are the revision that a write is conditional on.
 	SeqNo, PrimaryTerm int64
+	// Index is the index that holds it, where that is not the one that new documents go to; empty else.
+	Index string
 	// Part is 0 for a document, and the number of a piece of a long log.
 	Part int
 }
@@ -28,6 +30,7 @@ type Change struct {
 	ID                 string
 	Source             []byte // nothing for Delete
 	SeqNo, PrimaryTerm int64  // of what is replaced or deleted
+	Index              string // as of the [Stored] that is replaced or deleted
 	Part               bool   // of a piece of a long log, which lies in an index of its own
 }
 

@@ -45,6 +45,13 @@ func subjectHeader(c *postlog.Check) (raw string, ok bool) {
 	return strings.TrimSpace(c.Header[len(name):]), true
 }
 
+// HoldsSubject tells whether a line is one by which header_checks logs a Subject
+// header.
+func HoldsSubject(e *postlog.Event) bool {
+	_, ok := subjectHeader(&e.Check)
+	return ok && e.Kind == postlog.Verdict
+}
+
 // settleSubject takes the first subject, and lists all where they differ: a
 // mail that holds another one has several.
 func (f *folding) settleSubject() {
