@@ -1,5 +1,3 @@
-//go:build faults
-
 package faults
 
 import (
@@ -28,7 +26,7 @@ func roles() []esnode.User {
 	}
 	users := []esnode.User{}
 	for _, lacks := range []string{"nothing", "revoked", "source read", "target write", "target read", "target maintenance", "state write"} {
-		u := esnode.User{Name: strings.ReplaceAll(lacks, " ", "-"), Password: "secret"}
+		u := esnode.User{Name: strings.ReplaceAll(lacks, " ", "-"), Password: "correct-horse"}
 		for _, k := range kinds {
 			grants := slices.DeleteFunc(slices.Clone(k.privileges), func(p string) bool { return k.name+" "+p == lacks })
 			u.Indices = append(u.Indices, esnode.Grant{Names: k.indices, Privileges: grants})

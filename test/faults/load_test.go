@@ -1,4 +1,4 @@
-//go:build faults && linux
+//go:build linux
 
 package faults
 
@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -324,24 +323,6 @@ type service struct {
 	stderr *sharedText
 	ended  chan struct{}
 	err    error
-}
-
-// sharedText may be read while it is written to.
-type sharedText struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (x *sharedText) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.b.Write(p)
-}
-
-func (x *sharedText) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.b.String()
 }
 
 // startService starts a command that is killed at the end of the test at the

@@ -1,5 +1,3 @@
-//go:build faults
-
 package faults
 
 import (
@@ -66,7 +64,7 @@ func arrived(s *site.Site, day, at time.Time, id string) []site.Raw {
 func sourceRoles() []esnode.User {
 	var users []esnode.User
 	for _, lacks := range []string{"nothing", "monitor", "maintenance", "read"} {
-		users = append(users, esnode.User{Name: lacks, Password: lacks, Indices: []esnode.Grant{
+		users = append(users, esnode.User{Name: lacks, Password: "password-of-" + lacks, Indices: []esnode.Grant{
 			{Names: []string{"it-*-syslog-*"}, Privileges: slices.DeleteFunc([]string{"read", "view_index_metadata", "monitor", "maintenance"}, func(p string) bool { return p == lacks })},
 			{Names: []string{"it-*-messages*", "it-*-clean*", "it-*-state"}, Privileges: []string{"read", "write", "view_index_metadata", "maintenance"}},
 		}})

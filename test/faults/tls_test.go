@@ -1,93 +1,43 @@
-//go:build faults
-
 package faults
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/postweave/postweave/test/esnode"
 	"github.com/postweave/postweave/test/loggen"
 	"github.com/postweave/postweave/test/site"
 )
 
-// authority signs certificates of servers.
-type authority struct {
-	t    testing.TB
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	file string // PEM
-}
-
-func newAuthority(t testing.TB) *authority {
+// newAuthority makes one that the command is told to trust by its file.
+func newAuthority(t testing.TB) *esnode.Authority {
 	t.Helper()
-	a := &authority{t: t, file: filepath.Join(t.TempDir(), "ca.pem")}
-	var der []byte
-	der, a.key = a.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "Test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-		NotBefore: time.Now().AddDate(-2, 0, 0), NotAfter: time.Now().AddDate(2, 0, 0),
-	})
-	var err error
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(a.file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+	a, err := esnode.NewAuthority(filepath.Join(t.TempDir(), "ca.pem"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// sign makes a certificate with a key of its own; the first one signs itself.
-func (a *authority) sign(c *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// serving is a server's certificate for 127.0.0.1, or for a name instead, that ends then.
+func serving(t testing.TB, a *esnode.Authority, name string, until time.Time) tls.Certificate {
+	t.Helper()
+	c, err := a.Server(name, until)
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
-	c.SerialNumber = big.NewInt(time.Now().UnixNano())
-	by, with := a.cert, a.key
-	if by == nil {
-		by, with = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, by, &key.PublicKey, with)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return der, key
-}
-
-// server makes a server's certificate for 127.0.0.1, or for a name instead, that ends
-// then.
-func (a *authority) server(name string, until time.Time) tls.Certificate {
-	a.t.Helper()
-	c := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "node"}, NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: until,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	if name != "" {
-		c.DNSNames, c.IPAddresses = []string{name}, nil
-	}
-	der, key := a.sign(c)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return c
 }
 
 // front speaks TLS before a node and writes down what happened.
@@ -167,7 +117,7 @@ func TestF29TLS(t *testing.T) {
 	before := s.Cursor()
 	ours, theirs := newAuthority(t), newAuthority(t)
 	nextYear := time.Now().AddDate(1, 0, 0)
-	good := ours.server("", nextYear)
+	good := serving(t, ours, "", nextYear)
 	for name, x := range map[string]struct {
 		cert  tls.Certificate
 		ca    string // file; empty is the system's
@@ -176,9 +126,9 @@ func TestF29TLS(t *testing.T) {
 		mute  bool
 		shown string // in the server's log
 	}{
-		"expired":                         {cert: ours.server("", time.Now().Add(-time.Hour)), ca: ours.file, says: []string{"expired", "renew it"}, shown: "bad certificate"},
-		"of another name":                 {cert: ours.server("other.example.org", nextYear), ca: ours.file, says: []string{"127.0.0.1", "the name it was made for"}, shown: "bad certificate"},
-		"of another authority":            {cert: theirs.server("", nextYear), ca: ours.file, says: []string{"unknown authority", "POSTWEAVE_ES_CA"}, shown: "bad certificate"},
+		"expired":                         {cert: serving(t, ours, "", time.Now().Add(-time.Hour)), ca: ours.File, says: []string{"expired", "renew it"}, shown: "bad certificate"},
+		"of another name":                 {cert: serving(t, ours, "other.example.org", nextYear), ca: ours.File, says: []string{"127.0.0.1", "the name it was made for"}, shown: "bad certificate"},
+		"of another authority":            {cert: serving(t, theirs, "", nextYear), ca: ours.File, says: []string{"unknown authority", "POSTWEAVE_ES_CA"}, shown: "bad certificate"},
 		"of an authority nobody knows":    {cert: good, says: []string{"unknown authority", "POSTWEAVE_ES_CA"}, shown: "bad certificate"},
 		"http to a server of TLS":         {cert: good, plain: true, says: []string{"speaks TLS", "write https://"}, shown: "client sent an HTTP request to an HTTPS server"},
 		"http to a server that is silent": {cert: good, plain: true, mute: true, says: []string{"speaks TLS", "write https://"}, shown: "connection taken"},
@@ -220,7 +170,7 @@ func TestF29TLS(t *testing.T) {
 	}
 	f := newFront(t, s.Node, good, false)
 	via := s.Through(f.url)
-	via.Env = []string{"POSTWEAVE_ES_CA=" + ours.file}
+	via.Env = []string{"POSTWEAVE_ES_CA=" + ours.File}
 	via.Run()
 	if asked, _ := f.log(); asked == 0 {
 		t.Error("nothing came through TLS")
