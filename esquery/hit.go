@@ -8,6 +8,7 @@ import (
 // hit is one document of a search's answer. Its JSON lies in the answer's own
 // memory.
 type hit struct {
+	Index       string
 	ID          string
 	SeqNo       int64
 	PrimaryTerm int64
@@ -74,6 +75,8 @@ func (s *scanner) hit(h *hit) bool {
 			return false
 		}
 		switch string(name) {
+		case "_index":
+			h.Index = first(values(raw))
 		case "_id":
 			h.ID = first(values(raw))
 		case "_seq_no":

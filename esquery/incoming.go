@@ -111,6 +111,8 @@ const (
 	opRefresh     = "refresh"
 )
 
+const reasonMaintenance = "the user lacks the privilege maintenance on the raw lines"
+
 // lackReason names the missing privilege that an error of the source is about,
 // where that privilege can be done without; "" for any other error.
 func lackReason(err error) string {
@@ -122,7 +124,7 @@ func lackReason(err error) string {
 	case opCheckpoints:
 		return "the user lacks the privilege monitor on the raw lines"
 	case opRefresh:
-		return "the user lacks the privilege maintenance on the raw lines"
+		return reasonMaintenance
 	}
 	return ""
 }

@@ -176,6 +176,13 @@ func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int,
 			return 0, 0, err
 		}
 		for i := range a.Hits.Hits {
+			if len(a.Hits.Hits[i].Source) == 0 {
+				// Documents without anything that could be read would pass for ones without a line.
+				return 0, 0, &Error{
+					Class: ClassSource, Op: "read lines", Index: indexName(s.indices[0]), Err: errors.New("its mapping switches _source off, so that no line can be read from it"),
+					Hint: "index the lines anew into an index that keeps _source, and leave this one out of POSTWEAVE_SOURCE",
+				}
+			}
 			d, ok := decoder.decode(a.Hits.Hits[i].Source)
 			pairs += d.hosts * d.ids
 			if !ok {
@@ -224,17 +231,23 @@ func (s *slice) indexed(ctx context.Context) (pairs int, err error) {
 func (s *slice) query() object {
 	filter := []object{{"terms": object{"_index": s.indices}}}
 	filter = append(filter, s.ranges...)
+	filter = append(filter, s.source.relevant(s.fields))
+	return object{"bool": object{"filter": filter}}
+}
+
+// relevant selects, of indices that are read alike, the lines that may belong to a
+// message.
+func (s *Source) relevant(f *fields) object {
 	var should []object
-	for _, field := range s.fields.idExists {
+	for _, field := range f.idExists {
 		should = append(should, object{"exists": object{"field": field}})
 	}
-	for _, field := range s.fields.programs {
-		for _, p := range s.source.programs {
+	for _, field := range f.programs {
+		for _, p := range s.programs {
 			should = append(should, programQuery(field, p))
 		}
 	}
-	filter = append(filter, object{"bool": object{"should": should, "minimum_should_match": 1}})
-	return object{"bool": object{"filter": filter}}
+	return object{"bool": object{"should": should, "minimum_should_match": 1}}
 }
 
 // programQuery matches a program's name; a star may end it.

@@ -11,40 +11,58 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/postweave/postweave/esquery"
 )
 
 const readmePath = "../../README.md"
 
 var update = flag.Bool("update", false, "write the tables of README.md anew")
 
-// TestReadmeTables holds README's tables to what the program itself says.
+// TestReadmeTables holds README's tables, and that of docs/check.md, to what the program itself says.
 // "go test ./cmd/postweave -run Readme -update" writes them.
 func TestReadmeTables(t *testing.T) {
-	before := readme(t)
-	after := before
-	for name, rows := range map[string][]string{
-		"commands":   commandRows(),
-		"settings":   settingRows(),
-		"exit codes": exitRows(),
+	for path, tables := range map[string]map[string][]string{
+		readmePath:            {"commands": commandRows(), "settings": settingRows(), "exit codes": exitRows()},
+		"../../docs/check.md": {"findings": findingRows()},
 	} {
-		opening, closing := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
-		start, end := strings.Index(after, opening), strings.Index(after, closing)
-		if start < 0 || end < start {
-			t.Fatalf("README.md has no table between %q and %q", opening, closing)
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
-		table := after[start+len(opening) : end]
-		head := strings.SplitAfterN(table, "\n", 3)
-		after = after[:start+len(opening)] + head[0] + head[1] + strings.Join(rows, "") + after[end:]
+		after := string(before)
+		for name, rows := range tables {
+			opening, closing := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
+			start, end := strings.Index(after, opening), strings.Index(after, closing)
+			if start < 0 || end < start {
+				t.Fatalf("%s has no table between %q and %q", path, opening, closing)
+			}
+			table := after[start+len(opening) : end]
+			head := strings.SplitAfterN(table, "\n", 3)
+			after = after[:start+len(opening)] + head[0] + head[1] + strings.Join(rows, "") + after[end:]
+		}
+		if after == string(before) {
+			continue
+		}
+		if !*update {
+			t.Fatalf("%s does not say what the program says: run go test ./cmd/postweave -run Readme -update", path)
+		}
+		if err := os.WriteFile(path, []byte(after), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if after == before {
-		return
+}
+
+func findingRows() (rows []string) {
+	for _, s := range esquery.Symptoms() {
+		ends := ""
+		if s.Level == esquery.LevelFailure {
+			ends = fmt.Sprintf(" (%d)", s.ExitCode())
+		}
+		do := strings.ReplaceAll(s.Do, "{on}", "…")
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s%s | %s | %s |\n", s.Name, s.Check, s.Level, ends, s.Costs, do))
 	}
-	if !*update {
-		t.Fatal("README.md does not say what the program says: run go test ./cmd/postweave -run Readme -update")
-	}
-	if err := os.WriteFile(readmePath, []byte(after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return rows
 }
 
 func commandRows() (rows []string) {

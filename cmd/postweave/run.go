@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -37,7 +38,7 @@ type action interface {
 // commands lists the commands in the order of the overview.
 func commands() []command {
 	return []command{
-		runCommand, daemonCommand, backfillCommand, mergeCommand, traceCommand, setupCommand,
+		runCommand, daemonCommand, backfillCommand, mergeCommand, traceCommand, setupCommand, checkCommand,
 		verifyCommand, rebuildCommand,
 		versionCommand, completionCommand, helpCommand,
 	}
@@ -105,7 +106,7 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 		return exitComplete
 	}
 	if err := a.configure(c, act, f, positional, settings, environ); err != nil {
-		a.say("%v", err)
+		a.sayError(err)
 		a.say("see postweave help %s", c.name)
 		return exitUsage
 	}
@@ -125,7 +126,7 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 	case c.service && logsJSON(a.cfg, a.stderr):
 		a.logger.Error(c.name+" failed", zap.Int("exit_code", code), zap.Error(err))
 	default:
-		a.say("%v", err)
+		a.sayError(err)
 	}
 	return code
 }
@@ -137,6 +138,9 @@ func (a *app) configure(c command, act action, f *flagSet, positional []string, 
 	// argument as well would only confuse.
 	if !f.sawUnknown() {
 		problems = append(problems, act.check(positional, time.Now()))
+	}
+	if x, ok := act.(interface{ ignored() []string }); ok {
+		settings = slices.DeleteFunc(slices.Clone(settings), func(s setting) bool { return slices.Contains(x.ignored(), s.key) })
 	}
 	if len(settings) > 0 {
 		cfg, err := loadConfig(settings, f.settings, environ)
@@ -150,7 +154,6 @@ func (a *app) configure(c command, act action, f *flagSet, positional []string, 
 	warnings := unknownVariables(environ)
 	if err == nil {
 		a.logger = newLogger(a.cfg, a.stderr)
-		warnings = append(warnings, a.cfg.warnings()...)
 	}
 	for _, text := range warnings {
 		// Beside an error a warning is text as well: a misspelt variable is

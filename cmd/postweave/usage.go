@@ -133,7 +133,7 @@ func writeEnvironment(w io.Writer) {
 			fmt.Fprintf(&b, "    default: %s\n", row.byDefault)
 		}
 		if s.secret {
-			fmt.Fprintf(&b, "    or %s_FILE (--%s-file): a file that holds it\n", s.variable(), s.flagName())
+			fmt.Fprintf(&b, "    or %s_FILE (--%s-file): a file that holds it, read again when it is refused\n", s.variable(), s.flagName())
 		}
 	}
 	fmt.Fprint(w, b.String())

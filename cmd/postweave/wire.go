@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,12 +37,17 @@ const (
 
 // connect opens the connection that the settings describe. Nothing is sent.
 func connect(cfg Config, log *zap.Logger) (*esquery.Client, error) {
-	return esquery.Connect(esquery.Config{
+	return esquery.Connect(connection(cfg, log))
+}
+
+// connection is how Elasticsearch is reached.
+func connection(cfg Config, log *zap.Logger) esquery.Config {
+	return esquery.Config{
 		Addresses: cfg.Addresses, CloudID: cfg.CloudID,
-		Username: cfg.Username, Password: cfg.Password, APIKey: cfg.APIKey,
+		Username: cfg.Username, Password: cfg.Password, APIKey: cfg.APIKey, Credentials: cfg.credentials(),
 		CAFile: cfg.CAFile, CAFingerprint: cfg.CAFingerprint, ClientCert: cfg.ClientCert, ClientKey: cfg.ClientKey,
 		UserAgent: userAgent(), RetryBudget: cfg.RetryBudget, MaxRequestsPerSecond: cfg.MaxRequestsPerSecond, Logger: log,
-	})
+	}
 }
 
 // parts is what run, daemon and backfill work with.
@@ -57,15 +63,22 @@ func joinParts(cfg Config, log *zap.Logger, since time.Time, dryRun bool) (*part
 	if err != nil {
 		return nil, err
 	}
-	source, err := client.Source(esquery.SourceOptions{
-		Patterns: cfg.Source, Target: cfg.Target, State: cfg.State, Fields: cfg.Fields, Programs: cfg.Programs,
-		Horizon: cfg.Horizon, HostMap: cfg.HostMap, Overlap: cfg.Overlap, Since: since, DryRun: dryRun, Logger: log,
-	})
+	options := sourceOf(cfg, log)
+	options.Since, options.DryRun = since, dryRun
+	source, err := client.Source(options)
 	if err != nil {
 		client.Close()
 		return nil, err
 	}
 	return &parts{cfg: cfg, client: client, source: source, log: log}, nil
+}
+
+// sourceOf names what is read and written.
+func sourceOf(cfg Config, log *zap.Logger) esquery.SourceOptions {
+	return esquery.SourceOptions{
+		Patterns: cfg.Source, Target: cfg.Target, State: cfg.State, Fields: cfg.Fields, Programs: cfg.Programs,
+		Horizon: cfg.Horizon, HostMap: cfg.HostMap, Overlap: cfg.Overlap, Logger: log,
+	}
 }
 
 func (p *parts) close(context.Context) error {
@@ -81,11 +94,13 @@ func (p *parts) work(source worker.Source, command string, dryRun bool) *worker.
 	}
 }
 
-// do checks the target before anything is read, and runs.
+// check looks at the target, before anything is read or written.
+func (p *parts) check(ctx context.Context) error {
+	return p.client.CheckTarget(ctx, p.cfg.Target, p.cfg.State)
+}
+
+// do runs. The target must have been checked.
 func (p *parts) do(ctx context.Context, run *worker.Run) (report, error) {
-	if err := p.client.CheckTarget(ctx, p.cfg.Target, p.cfg.State); err != nil {
-		return nil, err
-	}
 	result, err := run.Do(ctx)
 	for _, early := range []error{esquery.ErrSuperseded, esquery.ErrBusy} {
 		if errors.Is(err, early) { // the other run does what this one leaves
@@ -108,6 +123,9 @@ func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass
 		return nil, nil, err
 	}
 	return func(ctx context.Context) (report, error) {
+		if err := p.check(ctx); err != nil {
+			return nil, err
+		}
 		incoming := p.source.Incoming()
 		if o.ResetCursor {
 			if err := incoming.Reset(ctx); err != nil {
@@ -127,15 +145,30 @@ func wireDaemon(_ context.Context, cfg Config, log *zap.Logger, each func(report
 	}
 	d := worker.Daemon{
 		Schedule: cfg.Schedule, Zone: cfg.Timezone.Location(), Logger: log,
+		Final: newerSchema, // no later pass of this binary could do better
 		Job: func(ctx context.Context, stop <-chan struct{}) error {
-			run := p.work(p.source.Incoming(), "run", false)
-			run.Stop = stop
-			result, err := p.do(ctx, run)
+			var result report
+			err := p.check(ctx)
+			if err == nil {
+				run := p.work(p.source.Incoming(), "run", false)
+				run.Stop = stop
+				result, err = p.do(ctx, run)
+			}
+			if newerSchema(err) {
+				each(result, nil)
+				return err
+			}
 			each(result, err)
 			return nil // each has told of it
 		},
 	}
 	return d.Run, p.close, nil
+}
+
+// newerSchema tells an error that only another binary can mend.
+func newerSchema(err error) bool {
+	var e *esquery.Error
+	return errors.As(err, &e) && e.Class == esquery.ClassSchema
 }
 
 // wireBackfill connects, and returns the work over o.From ≤ time < o.To. update
@@ -146,6 +179,9 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 		return nil, nil, err
 	}
 	return func(ctx context.Context) (report, error) {
+		if err := p.check(ctx); err != nil {
+			return nil, err
+		}
 		days := p.source.Days(o.From, o.To)
 		days.Progress = func(upTo time.Time) { update(o.minutes(upTo)) }
 		return p.do(ctx, p.work(days, "backfill", o.DryRun))
@@ -232,6 +268,13 @@ func wireSetup(ctx context.Context, cfg Config, log *zap.Logger, o setupOptions)
 }
 
 // wirePrint returns what setup --print writes, without line end. No server is asked.
-func wirePrint(cfg Config, _ string) ([]byte, error) {
-	return mappings.Template(cfg.Target)
+func wirePrint(cfg Config, what string) ([]byte, error) {
+	if what == printTemplate {
+		return mappings.Template(cfg.Target)
+	}
+	one := strings.TrimPrefix(what, printRoles)
+	if one != "" {
+		one = "postweave" + one
+	}
+	return mappings.PrintRole(one, cfg.Source, cfg.Target, cfg.State)
 }
