@@ -10,6 +10,15 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 10s
 TEST_TIMEOUT ?= 15m
 FAULTS_TIMEOUT ?= 60m
+# What test-versions runs on, and which packages: those whose tests talk to a node.
+ES_VERSIONS ?= 8.15.0 8.19.0 9.2.0
+NODE_PACKAGES ?= $(shell $(GO) list -f '{{$$p := .ImportPath}}{{$$m := .Module.Path}}{{range .TestImports}}{{if or (eq . (print $$m "/test/esnode")) (eq . (print $$m "/test/site"))}}{{println $$p}}{{end}}{{end}}{{range .XTestImports}}{{if or (eq . (print $$m "/test/esnode")) (eq . (print $$m "/test/site"))}}{{println $$p}}{{end}}{{end}}' ./... | sort -u)
+
+# Folders with a Go module of their own, which ./... leaves out.
+OTHER_MODULES := test/faults tools
+
+# Where known vulnerabilities are looked up: https://, or file:// and a folder of OSV entries.
+VULN_DB ?= https://vuln.go.dev
 
 # The linter is built from its source at this version, once, outside the
 # repository: it takes minutes, and a clone should not have to pay for it again.
@@ -25,6 +34,28 @@ help: ## List the targets
 build: ## Build bin/postweave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/postweave ./cmd/postweave
 
+# What looks at dependencies; its module pins govulncheck and the other libraries that it needs.
+.PHONY: supply
+supply:
+	@$(GO) build -C tools -o ../bin/supply ./supply
+
+.PHONY: licences
+licences: supply ## Write THIRD_PARTY_LICENSES: what is linked into the command, and its licences
+	@bin/supply licences .
+
+.PHONY: sbom
+sbom: build supply ## Write bin/postweave.cdx.json: what bin/postweave is made of, as CycloneDX
+	@bin/supply sbom -binary bin/postweave -version '$(VERSION)' . >bin/postweave.cdx.json.new
+	@mv bin/postweave.cdx.json.new bin/postweave.cdx.json
+
+.PHONY: vulns
+vulns: supply ## Report known vulnerabilities of all modules; fails where there is no database to ask
+	@bin/supply vulns -db '$(VULN_DB)' . $(OTHER_MODULES)
+
+.PHONY: reproducible
+reproducible: ## Build twice, in two folders, the second time from nothing, and compare the bytes
+	@tools/reproducible
+
 # Built and not "go run", which turns Ctrl-C, the regular end of this, into an error.
 .PHONY: demo
 demo: ## Index real Postfix log lines, merge them, show who wrote to whom (needs a JDK and Maven)
@@ -37,6 +68,18 @@ test: ## Vet, and run all tests on a real Elasticsearch (needs a JDK and Maven, 
 	@$(GO) vet ./...
 	@$(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./...
 
+# One line a version, and the output of those that fail. A node that is already there is not used: it is of one version.
+.PHONY: test-versions
+test-versions: ## Run the tests that talk to a node on each of ES_VERSIONS (8.15.0 and 9.2.0 need JDKs of their own)
+	@failed=; for version in $(ES_VERSIONS); do \
+		begin=$$SECONDS; \
+		if out=$$(env -u POSTWEAVE_TEST_ES_URL POSTWEAVE_TEST_ES_VERSION=$$version $(GO) test -count=1 -timeout $(TEST_TIMEOUT) $(NODE_PACKAGES) 2>&1); then \
+			echo "Elasticsearch $$version: $$(grep -c '^ok' <<<"$$out") packages ok in $$((SECONDS - begin)) s"; \
+		else \
+			printf '%s\n' "$$out"; echo "Elasticsearch $$version: FAILED after $$((SECONDS - begin)) s"; failed=1; \
+		fi; \
+	done; [ -z "$$failed" ]
+
 # Built and not "go run", which would keep Ctrl-C from ending what was started in order.
 .PHONY: test-postfix
 test-postfix: ## Send mail through a real Postfix and compare documents, senders' and receivers' notes (needs root on Debian)
@@ -46,13 +89,13 @@ test-postfix: ## Send mail through a real Postfix and compare documents, senders
 # With nodes of their own that are killed, filled and starved: minutes, not seconds.
 .PHONY: test-faults
 test-faults: ## Break the node, the network and the worker in every way that one machine can, and compare bytes
-	@$(GO) vet -tags faults ./test/faults
-	@POSTWEAVE_FAULTS_LOAD=$${POSTWEAVE_FAULTS_LOAD:-1m} $(GO) test -count=1 -tags faults -timeout $(FAULTS_TIMEOUT) ./test/faults
+	@$(GO) -C test/faults vet ./...
+	@POSTWEAVE_FAULTS_LOAD=$${POSTWEAVE_FAULTS_LOAD:-1m} $(GO) -C test/faults test -count=1 -timeout $(FAULTS_TIMEOUT) ./...
 
 # POSTWEAVE_FAULTS_LOAD says for how long; ten minutes without it.
 .PHONY: test-load
 test-load: ## Index new lines for ten minutes beside a daemon and backfills, then verify; prints its figures
-	@$(GO) test -count=1 -v -tags faults -timeout $(FAULTS_TIMEOUT) -run '^TestLoad$$' ./test/faults
+	@$(GO) -C test/faults test -count=1 -v -timeout $(FAULTS_TIMEOUT) -run '^TestLoad$$' ./...
 
 # Not the packages below test: they spend their time in Elasticsearch, in another process.
 .PHONY: race
@@ -73,11 +116,11 @@ bench: ## Run the benchmarks: parsing and merging, then a run beside its floor
 
 .PHONY: lint
 lint: $(LINT) ## Lint; the first time builds the linter, which takes minutes
-	@$(LINT) run ./...
+	@for module in . $(OTHER_MODULES); do (cd "$$module" && $(LINT) run ./...); done
 
 .PHONY: fmt
 fmt: $(LINT) ## Format all Go code
-	@$(LINT) fmt ./...
+	@for module in . $(OTHER_MODULES); do (cd "$$module" && $(LINT) fmt ./...); done
 
 .PHONY: tools
 tools: $(LINT) ## Build the pinned tools
