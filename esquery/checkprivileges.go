@@ -79,14 +79,13 @@ func (x *examination) privileges(ctx context.Context) error {
 	if err != nil {
 		return x.failed(ctx, "no-answer", err)
 	}
-	granted := true
 	narrow := false
 	for _, n := range needs {
 		lacks := have.missing(n)
 		if len(lacks) == 0 {
+			x.fine("privileges", strings.Join(n.Names, ","), "has %s", strings.Join(n.Privileges, ", "))
 			continue
 		}
-		granted = false
 		switch there, err := x.grantedThere(ctx, n); {
 		case err != nil:
 			return x.failed(ctx, "no-answer", err)
@@ -100,9 +99,6 @@ func (x *examination) privileges(ctx context.Context) error {
 		default:
 			x.find("privilege-missing", strings.Join(n.Names, ","), "the login lacks %s", strings.Join(lacks, "; "))
 		}
-	}
-	if granted {
-		x.fine("privileges", "", "the login has all that a run needs")
 	}
 	if all {
 		x.find("privilege-excess", "", "the login may do everything on the cluster")

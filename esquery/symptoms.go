@@ -96,7 +96,7 @@ var symptoms = []Symptom{
 	},
 	{
 		Name: "source-missing", Check: "source", Level: LevelFailure, Class: ClassSetup,
-		Costs: "a run ends with 1", Do: "set POSTWEAVE_SOURCE to the indices that Logstash writes (GET _cat/indices lists them), and grant view_index_metadata on them",
+		Costs: "a run ends with 1", Do: "set POSTWEAVE_SOURCE to the indices that Logstash writes (GET _cat/indices lists them), and grant read and monitor on them",
 	},
 	{
 		Name: "pattern-empty", Check: "source", Level: LevelWarning,
