@@ -187,7 +187,7 @@ func (s *Source) openIndices(ctx context.Context, indices []sourceIndex) ([]sour
 // is none. It refreshes, since the youngest lines are those that a search has not seen yet.
 func (s *Source) newest(ctx context.Context, indices []sourceIndex) (time.Time, error) {
 	var newest time.Time
-	for some := range slices.Chunk(names(indices), 50) { // the names are part of the URL
+	for some := range inPaths(names(indices)) {
 		t, err := s.newestOf(ctx, some)
 		if err != nil {
 			return time.Time{}, err
@@ -359,7 +359,7 @@ func (s *Source) noteDeleted(index string) {
 
 // refreshAll makes what was indexed searchable.
 func (s *Source) refreshAll(ctx context.Context, indices []string) error {
-	for some := range slices.Chunk(indices, 50) { // the names are part of the URL
+	for some := range inPaths(indices) {
 		if err := s.refreshed(ctx, some); err != nil {
 			return err
 		}

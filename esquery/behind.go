@@ -13,10 +13,12 @@ import (
 type behind struct {
 	write   string // takes what is written through the alias
 	several bool
+	shown   bool // a search shows what was written before this was learned
 }
 
-// aliases holds what [Client.CheckTarget] found. It looks at the beginning of each run, so that a daemon learns of an
-// index that somebody has added; what changes while a run is at work shows itself as a conflict.
+// aliases holds what is behind each alias, as of the last look. [Client.CheckTarget] looks at the beginning of each
+// run, and [Documents.Write] again each time: somebody may add an index while a run is at work, and what is created
+// then goes into that one, which does not know what the others have.
 type aliases struct {
 	mu    sync.Mutex
 	known map[string]behind
@@ -34,7 +36,37 @@ func (a *aliases) learn(alias string, indices map[string]indexState) {
 	if a.known == nil {
 		a.known = make(map[string]behind)
 	}
+	b.shown = a.known[alias].shown && a.known[alias].write == b.write
 	a.known[alias] = b
+}
+
+// show makes visible what was written before an index was added, once. From then on nothing is created in the
+// others.
+func (d *Documents) show(ctx context.Context) error {
+	b := d.client.aliases.of(d.alias)
+	if !b.several || b.shown {
+		return nil
+	}
+	if err := d.client.refresh(ctx, url.PathEscape(d.alias), ClassUnavailable); err != nil {
+		return err
+	}
+	a := &d.client.aliases
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now := a.known[d.alias]; now.write == b.write {
+		now.shown = true
+		a.known[d.alias] = now
+	}
+	return nil
+}
+
+// lookBehind looks at what is behind the alias now. Where nothing is, the write will tell.
+func (d *Documents) lookBehind(ctx context.Context) error {
+	found, err := d.client.indices(ctx, "look behind the alias", d.alias)
+	if err == nil && len(found) > 0 {
+		d.client.aliases.learn(d.alias, found)
+	}
+	return err
 }
 
 func (a *aliases) of(alias string) behind {
@@ -53,11 +85,16 @@ func (d *Documents) home(h *hit) string {
 }
 
 // elsewhere tells which of the documents to be created are in another index than the one that would take them: it
-// would not know of them, and there would be two. Nothing is created in those others, so
-// that no refresh is needed to find what they have.
+// would not know of them, and there would be two.
 func (d *Documents) elsewhere(ctx context.Context, changes []message.Change) (map[string]bool, error) {
+	if err := d.lookBehind(ctx); err != nil {
+		return nil, err
+	}
 	if !d.client.aliases.of(d.alias).several {
 		return nil, nil
+	}
+	if err := d.show(ctx); err != nil {
+		return nil, err
 	}
 	var ids []string
 	for i := range changes {

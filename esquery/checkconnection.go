@@ -80,7 +80,7 @@ type whoami struct {
 func (x *examination) greet(ctx context.Context, address *url.URL) (*Error, error) {
 	cfg := x.Config
 	cfg.Addresses = []string{address.String()}
-	cfg.RetryBudget = time.Nanosecond // one try
+	cfg.RetryBudget, cfg.RequestTimeout = time.Nanosecond, greetingPatience // one try
 	client, err := Connect(cfg)
 	if err != nil {
 		return nil, err
@@ -100,6 +100,9 @@ func (x *examination) greet(ctx context.Context, address *url.URL) (*Error, erro
 		return failed, nil
 	}
 	on := address.Scheme + "://" + address.Host
+	if res.Header.Get("X-Elastic-Product") != "Elasticsearch" { // others have such a path neither
+		return &Error{Class: ClassSetup, Op: "ask who the login is", Address: on, Status: res.Status, Hint: hintNotElastic}, nil
+	}
 	x.fine("connection", on, "answers in %d ms", time.Since(begin).Milliseconds())
 	x.certificates(on, res)
 	x.login(on, res)
@@ -171,7 +174,12 @@ func (x *examination) version(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		x.find("version-untold", "", "Elasticsearch does not tell this login its version")
+		var e *Error
+		if errors.As(err, &e) && e.Status == http.StatusForbidden {
+			x.find("version-untold", "", "Elasticsearch does not tell this login its version")
+		} else { // not every offer of Elasticsearch tells of its nodes
+			x.fine("version", "", "not told")
+		}
 		return nil
 	}
 	oldest, newest := "", ""
@@ -187,8 +195,10 @@ func (x *examination) version(ctx context.Context) error {
 	case versionBefore(oldest, "8"):
 		x.find("version-old", "", "Elasticsearch is of version %s", oldest)
 		x.done = true // what else is found would only be of that
-	case versionBefore(oldest, oldestTested), versionBefore(newestTested+".999", newest):
+	case versionBefore(oldest, oldestTested):
 		x.find("version-untested", "", "Elasticsearch is of version %s; tested are %s to %s", oldest, oldestTested, newestTested)
+	case versionBefore(newestTested+".999", newest):
+		x.find("version-untested", "", "Elasticsearch is of version %s; tested are %s to %s", newest, oldestTested, newestTested)
 	case len(versions) > 1:
 		x.find("version-mixed", "", "the nodes are of versions %s to %s", oldest, newest)
 	default:

@@ -18,6 +18,7 @@ const (
 	// sampleLines are looked at of each way of indexing, the newest ones, of the newest sampleIndices indices.
 	sampleLines   = 3_000
 	sampleIndices = 5
+	sampleGroups  = 20
 	// enoughMails is how many mails a server needs in the sample for that none has a subject to say something.
 	enoughMails = 20
 )
@@ -67,14 +68,18 @@ func (x *examination) alike() [][]string {
 	groups := make(map[string][]string)
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(x.fields))) {
 		f := x.fields[name]
-		key := strings.Join(slices.Concat(f.sources, f.programs, f.ingest), " ")
+		// What is read alike may be of several shippers, each with names of its own.
+		stem := strings.TrimRight(name, "0123456789.-")
+		key := strings.Join(slices.Concat([]string{stem}, f.sources, f.programs, f.ingest), " ")
 		if len(groups[key]) < sampleIndices {
 			groups[key] = append(groups[key], name)
 		}
 	}
 	var out [][]string
 	for _, key := range slices.Sorted(maps.Keys(groups)) {
-		out = append(out, groups[key])
+		if len(out) < sampleGroups {
+			out = append(out, groups[key])
+		}
 	}
 	return out
 }
@@ -116,6 +121,7 @@ func (x *examination) draw(ctx context.Context, s *sample, indices []string) err
 				break
 			}
 		}
+		d.host = oneLine(x.source.hostName(d.host))
 		s.add(d, ingested)
 	}
 	return nil
@@ -191,7 +197,7 @@ func (x *examination) judge(s *sample) {
 		return
 	}
 	understood := 100 * float64(s.withID-s.unknown) / float64(s.withID)
-	if s.unknown*few > s.withID {
+	if s.unknown > 2 && s.unknown*few > s.withID {
 		x.find("not-understood", "", "of %d lines with a queue id, %.1f %% are understood", s.withID, understood)
 	} else {
 		x.fine("lines", "", "of %d lines with a queue id, %.1f %% are understood", s.withID, understood)
@@ -212,11 +218,14 @@ func (x *examination) judge(s *sample) {
 // judgeSubjects tells whether header_checks logs subjects. A few mails have none by themselves, notices
 // for one.
 func (x *examination) judgeSubjects(s *sample) {
-	mails, subjects := 0, 0
+	mails, subjects, logging := 0, 0, 0
 	var without []string
 	for _, host := range s.servers() {
 		h := s.hosts[host]
 		mails, subjects = mails+h.mails, subjects+h.subjects
+		if h.subjects > 0 {
+			logging++
+		}
 		if h.mails >= enoughMails && h.subjects == 0 {
 			without = append(without, host)
 		}
@@ -226,7 +235,7 @@ func (x *examination) judgeSubjects(s *sample) {
 	case subjects == 0:
 		x.find("no-subjects", "", "none of %s has a logged subject", counted(mails, "mail", "mails"))
 	case len(without) > 0:
-		x.find("subjects-missing", strings.Join(firstOf(without), ", "), "%s subjects, and %s without any", counted(len(s.hosts)-len(without), "server logs", "servers log"), counted(len(without), "is", "are"))
+		x.find("subjects-missing", strings.Join(firstOf(without), ", "), "%s subjects, and %s without any", counted(logging, "server logs", "servers log"), counted(len(without), "is", "are"))
 	default:
 		x.fine("subjects", "", "header_checks logs subjects: %d in %s", subjects, counted(mails, "mail", "mails"))
 	}

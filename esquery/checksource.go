@@ -24,8 +24,11 @@ func (x *examination) indices(ctx context.Context) error {
 		found, err := x.client.listIndices(ctx, []string{pattern})
 		var e *Error
 		switch {
-		case errors.As(err, &e) && e.Class == ClassSetup, err == nil && len(found) == 0:
+		case errors.Is(err, errNoIndex), err == nil && len(found) == 0:
 			empty = append(empty, pattern)
+		case errors.As(err, &e) && e.Class == ClassSetup:
+			x.find("source-unusable", pattern, "%s", e.Error())
+			return nil
 		case err != nil:
 			return x.failed(ctx, "source-unreadable", err)
 		}
@@ -62,12 +65,16 @@ func (x *examination) indices(ctx context.Context) error {
 		x.open = nil
 		return x.failed(ctx, "source-unreadable", err)
 	}
+	var old []string
 	for _, i := range closed {
-		if x.newest.IsZero() || i.created.IsZero() || i.created.After(x.newest.Add(-x.source.options.Horizon)) {
+		if x.newest.IsZero() || i.created.IsZero() || !x.beyondHorizon(i.created) {
 			x.find("index-closed", i.name, "the index is closed")
 		} else {
-			x.find("index-closed-old", i.name, "the index is closed and older than the horizon")
+			old = append(old, i.name)
 		}
+	}
+	if len(old) > 0 {
+		x.find("index-closed-old", andMore(old), "closed and older than the horizon: %s", counted(len(old), "index", "indices"))
 	}
 	if len(x.open) == 0 {
 		return nil
@@ -84,12 +91,18 @@ func (x *examination) indices(ctx context.Context) error {
 	return x.arrival(ctx)
 }
 
+// beyondHorizon tells what a first run leaves out.
+func (x *examination) beyondHorizon(t time.Time) bool {
+	return t.Before(x.newest.Add(-x.source.options.Horizon))
+}
+
 // arrival finds out whether the order of arrival can be followed, as a run does.
 func (x *examination) arrival(ctx context.Context) error {
 	if x.overlap = remoteReason(x.Source.Patterns); x.overlap != "" {
 		return nil
 	}
-	_, err := x.client.sourceIndices(ctx, x.Source.Patterns)
+	var err error
+	x.shards, err = x.client.sourceIndices(ctx, x.Source.Patterns)
 	if err == nil && x.lacks["maintenance"] {
 		x.overlap = reasonMaintenance
 	}
@@ -116,10 +129,13 @@ func (x *examination) layouts(ctx context.Context) error {
 		}
 	}
 	if len(filled) == 0 {
+		if len(x.open) > 0 {
+			x.find("no-postfix-lines", "", "no index holds a document")
+		}
 		return nil
 	}
 	caps := make(map[string]map[string]capability)
-	for some := range slices.Chunk(filled, 50) { // the names are part of the URL
+	for some := range inPaths(filled) {
 		of, err := x.client.fieldCaps(ctx, some, x.source.tried)
 		if err != nil {
 			return x.failed(ctx, "source-unreadable", err)
@@ -127,7 +143,7 @@ func (x *examination) layouts(ctx context.Context) error {
 		maps.Copy(caps, of)
 	}
 	x.fields = make(map[string]*fields)
-	unknown := 0
+	var unknown, old []string
 	for _, name := range filled {
 		for i := range x.source.tried {
 			if f := fit(&x.source.tried[i], caps[name]); f != nil {
@@ -135,11 +151,22 @@ func (x *examination) layouts(ctx context.Context) error {
 				break
 			}
 		}
-		if x.fields[name] == nil {
-			if unknown++; unknown <= listedAtMost {
-				x.find("fields-unknown", name, "no field profile fits: %s", lacking(x.source.tried, caps[name]))
-			}
+		if x.fields[name] != nil {
+			continue
 		}
+		if newest, err := x.source.newest(ctx, []sourceIndex{{name: name}}); err == nil && !newest.IsZero() && x.beyondHorizon(newest) {
+			old = append(old, name)
+			continue
+		}
+		if unknown = append(unknown, name); len(unknown) <= listedAtMost {
+			x.find("fields-unknown", name, "no field profile fits: %s", lacking(x.source.tried, caps[name]))
+		}
+	}
+	if more := len(unknown) - listedAtMost; more > 0 {
+		x.find("fields-unknown", unknown[len(unknown)-1], "the same of %s more", counted(more, "index", "indices"))
+	}
+	if len(old) > 0 {
+		x.find("fields-unknown-old", andMore(old), "no field profile fits, and all lines are older than the horizon: %s", counted(len(old), "index", "indices"))
 	}
 	if err := x.kept(ctx); err != nil {
 		return err
@@ -181,7 +208,7 @@ func lacking(tried []layout, caps map[string]capability) string {
 // kept looks whether the indices keep the documents whole, and give them out in
 // pages of the usual size.
 func (x *examination) kept(ctx context.Context) error {
-	for some := range slices.Chunk(slices.Sorted(maps.Keys(x.fields)), 50) {
+	for some := range inPaths(slices.Sorted(maps.Keys(x.fields))) {
 		some = slices.DeleteFunc(some, isRemote) // their settings are not told
 		if len(some) == 0 {
 			continue

@@ -78,7 +78,11 @@ func (x *examination) inner(ctx context.Context) error {
 		}
 		if len(blocks) > 0 {
 			slices.Sort(blocks)
-			x.find("target-blocked", name, "%s is set", strings.Join(blocks, ", "))
+			kind := "target-blocked"
+			if w := x.client.aliases.of(o.Target).write; found[name].Aliases[o.Target] != nil && name != w { // rolled over, and taken out of writing
+				kind = "target-old-blocked"
+			}
+			x.find(kind, name, "%s is set", strings.Join(blocks, ", "))
 		}
 		want := wanted[mappings.LogIndex(o.Target)]
 		switch {
@@ -181,6 +185,22 @@ func (x *examination) nextIndex(ctx context.Context) error {
 	return x.failed(ctx, "target-unusable", err)
 }
 
+// behind counts what the shards have above the cursor.
+func (c *cursor) behind(indices []sourceIndex) (operations int64) {
+	for _, x := range indices {
+		for _, shard := range x.shards {
+			at := int64(-1)
+			for _, s := range c.Shards {
+				if s.UUID == x.uuid && s.Shard == shard.number {
+					at = s.SeqNo
+				}
+			}
+			operations += max(0, shard.checkpoint-at)
+		}
+	}
+	return operations
+}
+
 // state looks at the cursor.
 func (x *examination) state(ctx context.Context) error {
 	if len(x.open) == 0 {
@@ -204,7 +224,11 @@ func (x *examination) state(ctx context.Context) error {
 	case !found:
 		x.find("never-run", "", "there is no cursor of these sources and this target yet")
 	default:
-		x.fine("state", x.source.options.State, "a cursor is there, over %s", counted(len(at.Shards)+len(by.Indices), "place", "places"))
+		waiting := ""
+		if len(at.Shards) > 0 && len(x.shards) > 0 {
+			waiting = fmt.Sprintf("; %d operations in the source wait for a run", at.behind(x.shards))
+		}
+		x.fine("state", x.source.options.State, "a cursor is there, over %s%s", counted(len(at.Shards)+len(by.Indices), "place", "places"), waiting)
 	}
 	return nil
 }

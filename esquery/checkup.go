@@ -14,7 +14,7 @@ import (
 // it finds: the connection, the login and its privileges, the raw lines and how
 // well they are understood, the target, the clocks.
 type Checkup struct {
-	Config Config        // of the connection; its retry budget and request timeout are bounded to some seconds
+	Config Config        // of the connection
 	Source SourceOptions // what a run would read and write
 	// LocalDomains tells that POSTWEAVE_LOCAL_DOMAINS is set.
 	LocalDomains bool
@@ -22,9 +22,8 @@ type Checkup struct {
 }
 
 const (
-	// checkupPatience is how long one request of a checkup may take. A doctor who waits half a minute for a dead address
-	// is not asked again.
-	checkupPatience = 10 * time.Second
+	// greetingPatience is how long one address may take to answer at all. What it is asked then has a run's time.
+	greetingPatience = 10 * time.Second
 	// certificateNotice is how long before its end a certificate is worth a word. Certificates that live for
 	// 90 days are mostly renewed 30 days before.
 	certificateNotice = 14 * 24 * time.Hour
@@ -41,6 +40,7 @@ type examination struct {
 	secured  bool            // users and privileges are known
 	lacks    map[string]bool // privileges that the login lacks on the raw lines
 	open     []sourceIndex
+	shards   []sourceIndex // with checkpoints; none where those are not told
 	tides    map[string]tide
 	fields   map[string]*fields
 	overlap  string // why the arrival cannot be followed; "" where it can
@@ -56,8 +56,6 @@ func (c *Checkup) Do(ctx context.Context, tell func(Finding)) error {
 	if x.Now == nil {
 		x.Now = time.Now
 	}
-	x.Config.RetryBudget = min(orDefault(x.Config.RetryBudget, defaultRetryBudget), checkupPatience)
-	x.Config.RequestTimeout = min(orDefault(x.Config.RequestTimeout, defaultRequestTimeout), checkupPatience)
 	x.Config.Logger = zap.NewNop() // all is told as findings
 	x.Source.Logger = zap.NewNop()
 	if err := x.connect(ctx); err != nil || x.client == nil {

@@ -151,7 +151,9 @@ func (d *Days) groups(ctx context.Context) ([]group, error) {
 	}
 	out := make([]group, 0, len(byShape))
 	for _, g := range byShape {
-		out = append(out, *g)
+		for some := range inPaths(g.indices) { // of each a point in time is opened
+			out = append(out, group{indices: some, fields: g.fields})
+		}
 	}
 	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(a.indices[0], b.indices[0]) })
 	return out, nil
@@ -250,6 +252,9 @@ func (d *Days) readSpan(ctx context.Context, groups []group, begin, end time.Tim
 				return nil, err
 			}
 			all.Join(b)
+			if all.Read > sliceLines {
+				return nil, errTooWide
+			}
 			break
 		}
 	}

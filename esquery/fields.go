@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -117,7 +118,7 @@ type capability struct {
 // fits is missing from the result.
 func (c *Client) resolve(ctx context.Context, indices []string, tried []layout) (map[string]*fields, error) {
 	out := make(map[string]*fields, len(indices))
-	for group := range slices.Chunk(indices, 50) { // the names are part of the URL
+	for group := range inPaths(indices) {
 		caps, err := c.fieldCaps(ctx, group, tried)
 		if err != nil {
 			return nil, err
@@ -254,6 +255,27 @@ func aggregatable(names []string, caps map[string]capability) (name, form string
 		}
 	}
 	return "", ""
+}
+
+// pathBytes bounds the names in one URL. Elasticsearch refuses a first line of a request of over 4,096 bytes, and what is
+// asked of them needs room beside.
+const pathBytes = 2_500
+
+// inPaths cuts names into lists that each fit a URL.
+func inPaths(names []string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for from := 0; from < len(names); {
+			to, size := from, 0
+			for to < len(names) && (to == from || size+len(url.PathEscape(names[to]))+1 <= pathBytes) {
+				size += len(url.PathEscape(names[to])) + 1
+				to++
+			}
+			if !yield(names[from:to:to]) {
+				return
+			}
+			from = to
+		}
+	}
 }
 
 // indexPath joins index names for a URL.

@@ -108,9 +108,11 @@ func untold(indices map[string]indexSettings, checkpoints map[string]map[int]sou
 	return nil
 }
 
+var errNoIndex = errors.New("no index matches")
+
 func noSource(patterns []string) error {
 	return &Error{
-		Class: ClassSetup, Op: "look for the source", Err: fmt.Errorf("no index matches %s", strings.Join(patterns, ",")),
+		Class: ClassSetup, Op: "look for the source", Err: fmt.Errorf("%w %s", errNoIndex, strings.Join(patterns, ",")),
 		Hint: "set POSTWEAVE_SOURCE to the indices that Logstash writes; GET _cat/indices lists them; a user without privileges on them does not see them",
 	}
 }

@@ -38,6 +38,12 @@ func (c *Client) listIndices(ctx context.Context, patterns []string) ([]sourceIn
 		sortIndices(out)
 		return out, nil
 	}
+	if local := slices.DeleteFunc(slices.Clone(patterns), isRemote); len(local) > 0 {
+		// For the filters of their aliases.
+		if _, err := c.indexSettings(ctx, local); err != nil && !errors.Is(err, errNoIndex) {
+			return nil, err
+		}
+	}
 	// A cluster that is down is left out of the list without a word. A search says so.
 	if _, err := c.survey(ctx, patterns, nil); err != nil {
 		return nil, err

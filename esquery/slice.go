@@ -179,7 +179,7 @@ func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int,
 			if len(a.Hits.Hits[i].Source) == 0 {
 				// Documents without anything that could be read would pass for ones without a line.
 				return 0, 0, &Error{
-					Class: ClassSource, Op: "read lines", Index: indexName(s.indices[0]), Err: errors.New("its mapping switches _source off, so that no line can be read from it"),
+					Class: ClassSource, Op: "read lines", Index: indexName(a.Hits.Hits[i].Index), Err: errors.New("its mapping switches _source off, so that no line can be read from it"),
 					Hint: "index the lines anew into an index that keeps _source, and leave this one out of POSTWEAVE_SOURCE",
 				}
 			}

@@ -99,6 +99,10 @@ var symptoms = []Symptom{
 		Costs: "a run ends with 1", Do: "set POSTWEAVE_SOURCE to the indices that Logstash writes (GET _cat/indices lists them), and grant read and monitor on them",
 	},
 	{
+		Name: "source-unusable", Check: "source", Level: LevelFailure, Class: ClassSetup,
+		Costs: "a run ends with 1", Do: "name the indices in POSTWEAVE_SOURCE if all of their lines may be read, or an alias without a filter",
+	},
+	{
 		Name: "pattern-empty", Check: "source", Level: LevelWarning,
 		Costs: "what is expected there is not read", Do: "mend {on} in POSTWEAVE_SOURCE, or take it out",
 	},
@@ -113,6 +117,10 @@ var symptoms = []Symptom{
 	{
 		Name: "fields-unknown", Check: "fields", Level: LevelFailure, Class: ClassSource,
 		Costs: "a run ends with 5: its lines cannot be read", Do: "name its fields in a file for POSTWEAVE_FIELDS, or narrow POSTWEAVE_SOURCE to the indices of Postfix's lines",
+	},
+	{
+		Name: "fields-unknown-old", Check: "fields", Level: LevelNotice,
+		Costs: "they are left out", Do: "nothing, or name their fields in a file for POSTWEAVE_FIELDS before a backfill of their days",
 	},
 	{
 		Name: "no-source-kept", Check: "fields", Level: LevelFailure, Class: ClassSource,
@@ -197,6 +205,10 @@ var symptoms = []Symptom{
 	{
 		Name: "target-blocked", Check: "target", Level: LevelFailure, Class: ClassBlocked,
 		Costs: "a run ends with 7", Do: "make room on the disk where that is the reason, and take the block off: PUT {on}/_settings, with its name set to null",
+	},
+	{
+		Name: "target-old-blocked", Check: "target", Level: LevelWarning,
+		Costs: "a late line of a message in it ends a run with 7", Do: "take the block off {on}, or leave it where such messages are over",
 	},
 	{
 		Name: "template-hidden", Check: "target", Level: LevelNotice,

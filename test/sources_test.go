@@ -153,7 +153,7 @@ func TestSourceByFilteredAlias(t *testing.T) {
 	add("routed", map[string]any{"search_routing": "1"})
 	add("all", map[string]any{})
 	before := written(s)
-	for _, alias := range []string{"some", "routed", "some,no-such-*"} {
+	for _, alias := range []string{"some", "routed", "some,no-such-*", "some,other:syslog-*"} {
 		n := named(s, s.Source+alias)
 		for _, args := range [][]string{{"run"}, {"backfill", "--from", "2026-03-01", "--to", "2026-03-31"}, {"verify", "--from", "2026-03-01", "--to", "2026-03-31"}} {
 			if o := n.Call(args...); o.Code != 1 || !strings.Contains(o.Stderr, "filter") {

@@ -36,14 +36,27 @@ var _ = provoke(map[string]func(t *testing.T, name string){
 	},
 	"not-elasticsearch": func(t *testing.T, name string) {
 		p := healthy(t, name)
-		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/html")
-			_, _ = w.Write([]byte("<html>a shop</html>"))
-		}))
-		defer web.Close()
-		p.Via = web.URL
-		p.foretold(p.sick(web.URL))
-		p.Via = p.Node
-		p.well()
+		for what, answer := range map[string]func(w http.ResponseWriter){
+			"a shop": func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", "text/html")
+				_, _ = w.Write([]byte("<html>a shop</html>"))
+			},
+			"Kibana": func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = w.Write([]byte(`{"statusCode":404,"error":"Not Found","message":"Not Found"}`))
+			},
+		} {
+			t.Run(what, func(t *testing.T) {
+				p := *p
+				p.t, p.T = t, t
+				web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
+				defer web.Close()
+				p.Via = web.URL
+				p.foretold(p.sick(web.URL))
+				p.Via = p.Node
+				p.well()
+			})
+		}
 	},
 })

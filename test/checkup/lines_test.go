@@ -2,6 +2,7 @@ package checkup
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,9 @@ var _ = provoke(map[string]func(t *testing.T, name string){
 		p.foretold(p.sick())
 		p.set("PROGRAMS", "mta-out*,postfix*")
 		p.well()
+		p.again(nil)
+		p.ES(http.MethodPut, "/"+p.Source+"empty", nil, nil)
+		p.foretold(p.sick("no index holds a document"))
 	},
 	"lines-unreadable": func(t *testing.T, name string) {
 		lived(t, name, long, func(p *patient, lines []loggen.Line) []site.Raw {

@@ -59,6 +59,17 @@ var _ = provoke(map[string]func(t *testing.T, name string){
 		p.ES(http.MethodGet, "/_cluster/health/"+red+"?wait_for_status=green&timeout=30s", nil, nil)
 		p.well()
 	},
+	"source-unusable": func(t *testing.T, name string) {
+		p := healthy(t, name)
+		alias := p.Source + "some"
+		p.ES(http.MethodPost, "/_aliases", properties{"actions": []properties{{"add": properties{
+			"index": p.newest(), "alias": alias, "filter": properties{"match": properties{"syslog_program": "postfix"}},
+		}}}}, nil)
+		p.set("SOURCE", alias)
+		p.foretold(p.sick(alias, "filter"))
+		p.set("SOURCE", p.Source+"*")
+		p.well()
+	},
 	"index-closed": func(t *testing.T, name string) {
 		p := healthy(t, name)
 		index := p.newest()
@@ -89,6 +100,15 @@ var _ = provoke(map[string]func(t *testing.T, name string){
 		p.Index([]site.Raw{{Index: other, Source: []byte(`{"@timestamp":"2026-11-22T10:00:00Z","machine":"mx1","syslog_program":"postfix/smtpd","syslog_message":"connect from a.example[192.0.2.1]"}`)}})
 		p.refresh()
 		p.foretold(p.sick(other, "host", "syslog_hostname"))
+		p.set("FIELDS", file(t, "fields.json", `{"time":["@timestamp"],"host":["syslog_hostname","machine"],"program":["syslog_program"],"pid":["syslog_pid"],"text":["syslog_message"],"queue_id":["postfix_queueid"]}`))
+		p.well()
+	},
+	"fields-unknown-old": func(t *testing.T, name string) {
+		p := healthy(t, name)
+		other := p.Source + "other"
+		p.Index([]site.Raw{{Index: other, Source: []byte(`{"@timestamp":"2025-11-22T10:00:00Z","machine":"mx1","syslog_program":"postfix/smtpd","syslog_message":"connect from a.example[192.0.2.1]"}`)}})
+		p.refresh()
+		p.foretold(p.sick(other))
 		p.set("FIELDS", file(t, "fields.json", `{"time":["@timestamp"],"host":["syslog_hostname","machine"],"program":["syslog_program"],"pid":["syslog_pid"],"text":["syslog_message"],"queue_id":["postfix_queueid"]}`))
 		p.well()
 	},

@@ -108,6 +108,15 @@ var _ = provoke(map[string]func(t *testing.T, name string){
 			})
 		}
 	},
+	"target-old-blocked": func(t *testing.T, name string) {
+		p := healthy(t, name)
+		p.ES(http.MethodPost, "/"+p.Target+"/_rollover", nil, nil)
+		p.ES(http.MethodPut, "/"+p.Target+"-000001/_settings", properties{"index.blocks.write": true}, nil)
+		p.arrives()
+		p.foretold(p.sick(p.Target + "-000001"))
+		p.ES(http.MethodPut, "/"+p.Target+"-000001/_settings", properties{"index.blocks.write": nil}, nil)
+		p.well()
+	},
 	"template-overshadowed": func(t *testing.T, name string) {
 		p := healthy(t, name)
 		other := p.Target + "-other"
