@@ -50,31 +50,38 @@ func before(t *testing.T, node string, is func(path, body string) bool, do func(
 // Somebody gives the target a new index to write to while a backfill is at work. What it reads again is not
 // created a second time there, neither the rejects, of which nothing is looked up before, nor messages.
 func TestTargetRolledOverMeanwhile(t *testing.T) {
-	t.Parallel()
-	s := site.New(t)
-	var lines []loggen.Line
-	for i := range 40 {
-		at := march.Add(time.Duration(i) * time.Minute)
-		lines = append(lines, site.TextLines("mx1", at, "smtpd", fmt.Sprintf("NOQUEUE: reject: RCPT from c.example[192.0.2.%d]: 450 4.7.1 try later; from=<a@corp.test> to=<b@ok.test> proto=ESMTP helo=<c>", i))...)
-		lines = append(lines, site.Mail("mx1", fmt.Sprintf("4jXBLW1S2Pz1SG%02d", i), at)...)
+	reject := func(i int, at time.Time) []loggen.Line {
+		return site.TextLines("mx1", at, "smtpd", fmt.Sprintf("NOQUEUE: reject: RCPT from c.example[192.0.2.%d]: 450 4.7.1 try later; from=<a@corp.test> to=<b@ok.test> proto=ESMTP helo=<c>", i))
 	}
-	s.Index(s.Shipped(loggen.LayoutSyslog, lines...))
-	day := march.Format(time.DateOnly)
-	// What nobody refreshed is not shown, and is there all the same.
-	s.ES(http.MethodPut, "/"+s.Target+"-000001/_settings", map[string]any{"index.refresh_interval": -1}, nil)
-	if first := s.Backfill(day, day); first.Created != 80 {
-		t.Fatalf("%d created, want 80", first.Created)
+	mail := func(i int, at time.Time) []loggen.Line {
+		return site.Mail("mx1", fmt.Sprintf("4jXBLW1S2Pz1SG%02d", i), at)
 	}
-	via := s.Through(before(t, s.Node,
-		func(path, body string) bool { return path == "/_search" && strings.Contains(body, `"pit"`) },
-		func() { s.ES(http.MethodPost, "/"+s.Target+"/_rollover", nil, nil) },
-	))
-	if again := via.Backfill(day, day); again.Created != 0 || again.Updated != 0 || again.Unchanged == 0 {
-		t.Errorf("read again: %+v", again)
+	for what, some := range map[string]func(int, time.Time) []loggen.Line{"rejects": reject, "mails": mail} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			const many = 40
+			s := site.New(t)
+			for i := range many {
+				s.Index(s.Shipped(loggen.LayoutSyslog, some(i, march.Add(time.Duration(i)*time.Minute))...))
+			}
+			day := march.Format(time.DateOnly)
+			// What nobody refreshed is not shown, and is there all the same.
+			s.ES(http.MethodPut, "/"+s.Target+"-000001/_settings", map[string]any{"index.refresh_interval": -1}, nil)
+			if first := s.Backfill(day, day); first.Created != many {
+				t.Fatalf("%d created, want %d", first.Created, many)
+			}
+			via := s.Through(before(t, s.Node,
+				func(path, body string) bool { return path == "/_search" && strings.Contains(body, `"pit"`) },
+				func() { s.ES(http.MethodPost, "/"+s.Target+"/_rollover", nil, nil) },
+			))
+			if again := via.Backfill(day, day); again.Created != 0 || again.Updated != 0 || again.Unchanged == 0 {
+				t.Errorf("read again: %+v", again)
+			}
+			clean := s.Beside("clean")
+			clean.Backfill(day, day)
+			site.Same(t, "after the rollover, and without one", site.Identified(s.Documents()), site.Identified(clean.Documents()))
+		})
 	}
-	clean := s.Beside("clean")
-	clean.Backfill(day, day)
-	site.Same(t, "after the rollover, and without one", site.Identified(s.Documents()), site.Identified(clean.Documents()))
 }
 
 // The names of a year's indices do not fit one URL.
