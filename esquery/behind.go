@@ -60,13 +60,25 @@ func (d *Documents) show(ctx context.Context) error {
 	return nil
 }
 
-// lookBehind looks at what is behind the alias now. Where nothing is, the write will tell.
+// lookBehind looks at what is behind the alias now, where a run has looked before. Where nothing is, the write will
+// tell.
 func (d *Documents) lookBehind(ctx context.Context) error {
+	if !d.client.aliases.looked(d.alias) {
+		return nil
+	}
 	found, err := d.client.indices(ctx, "look behind the alias", d.alias)
 	if err == nil && len(found) > 0 {
 		d.client.aliases.learn(d.alias, found)
 	}
 	return err
+}
+
+// looked tells whether anything is known.
+func (a *aliases) looked(alias string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, ok := a.known[alias]
+	return ok
 }
 
 func (a *aliases) of(alias string) behind {

@@ -221,7 +221,9 @@ func TestIngestTimeOfALine(t *testing.T) {
 // Indices of all kinds of answers are listed by names that a search takes.
 func TestIndicesOfRemoteClusters(t *testing.T) {
 	s := answering(t, SourceOptions{Patterns: []string{"x:syslog-*", "logs"}, Target: "t"}, map[string]string{
-		"/_msearch": `{"responses":[{"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}]}`,
+		"/_msearch":       `{"responses":[{"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}]}`,
+		"/logs/_settings": `{".ds-logs-1":{"settings":{"index":{"uuid":"u","number_of_shards":"1","creation_date":"1"}}}}`,
+		"/_alias/logs":    `{}`,
 		"/_resolve/index/x:syslog-*,logs": `{"indices":[{"name":"x:syslog-1","attributes":["open"]},{"name":"x:syslog-0","attributes":["closed"]}],
 			"aliases":[{"name":"x:syslog-all","indices":["syslog-1","syslog-2"]}],"data_streams":[{"name":"logs","backing_indices":[".ds-logs-1"]}]}`,
 	})
