@@ -8,7 +8,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # How long each fuzz target runs, and how long one package's tests may take.
 FUZZTIME ?= 10s
-TEST_TIMEOUT ?= 15m
+TEST_TIMEOUT ?= 30m
 FAULTS_TIMEOUT ?= 60m
 # What test-versions runs on, and which packages: those whose tests talk to a node.
 ES_VERSIONS ?= 8.15.0 8.19.0 9.2.0
