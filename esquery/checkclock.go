@@ -31,7 +31,7 @@ func (x *examination) clock(ctx context.Context) error {
 	if len(in) == 0 {
 		return nil
 	}
-	before := x.Now()
+	before := time.Now()
 	a, err := x.client.search(ctx, Request{
 		Op: "ask for the time", Method: http.MethodPost, Path: "/" + url.PathEscape(in[len(in)-1]) + "/_search", Idempotent: true, Source: true,
 		Body: object{"size": 0, "track_total_hits": false, "aggs": object{"now": object{
@@ -41,7 +41,7 @@ func (x *examination) clock(ctx context.Context) error {
 	if err != nil {
 		return x.failed(ctx, "source-unreadable", err)
 	}
-	x.asked = before.Add(x.Now().Sub(before) / 2)
+	asked := before.Add(time.Since(before) / 2)
 	var found struct {
 		Now struct {
 			Buckets []struct {
@@ -53,7 +53,7 @@ func (x *examination) clock(ctx context.Context) error {
 		return nil
 	}
 	x.clusters = time.UnixMilli(int64(found.Now.Buckets[0].From)).UTC()
-	apart := x.asked.Sub(x.clusters).Round(time.Second)
+	apart := asked.Sub(x.clusters).Round(time.Second)
 	switch {
 	case apart > clocksApart:
 		x.find("clock-differs", "", "this machine's clock is %s ahead of Elasticsearch's", apart)

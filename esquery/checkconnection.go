@@ -70,10 +70,7 @@ func refusal(e *Error) string {
 // whoami is the answer of who one is.
 type whoami struct {
 	Username string `json:"username"`
-	Realm    struct {
-		Type string `json:"type"`
-	} `json:"authentication_realm"`
-	Kind string `json:"authentication_type"` // "realm", "api_key", "token", "anonymous"
+	Kind     string `json:"authentication_type"` // "realm", "api_key", "token", "anonymous"
 }
 
 // greet makes one request to one address.
@@ -136,7 +133,7 @@ func (x *examination) certificates(on string, res *Response) {
 		whose = "the certificate of the authority " + oneLine(first.Subject.CommonName)
 	}
 	until := first.NotAfter.UTC().Format(time.DateOnly)
-	if first.NotAfter.Before(x.Now().Add(certificateNotice)) {
+	if first.NotAfter.Before(time.Now().Add(certificateNotice)) {
 		x.find("tls-expires-soon", on, "%s ends on %s", whose, until)
 		return
 	}

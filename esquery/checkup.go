@@ -18,7 +18,6 @@ type Checkup struct {
 	Source SourceOptions // what a run would read and write
 	// LocalDomains tells that POSTWEAVE_LOCAL_DOMAINS is set.
 	LocalDomains bool
-	Now          func() time.Time // nil is time.Now
 }
 
 const (
@@ -33,7 +32,7 @@ const (
 type examination struct {
 	*Checkup
 	tell   func(Finding)
-	client *Client // of an address that answers
+	client *Client // of all addresses, once one of them has answered
 	source *Source
 
 	done     bool            // nothing else is worth looking at
@@ -45,17 +44,13 @@ type examination struct {
 	fields   map[string]*fields
 	overlap  string // why the arrival cannot be followed; "" where it can
 	newest   time.Time
-	clusters time.Time // the cluster's clock, as of asked
-	asked    time.Time // this machine's clock at that moment
+	clusters time.Time // the cluster's clock
 }
 
 // Do goes through all checks. What cannot be looked at because of something before is left out. The
 // error is only that of a context that ended, or of options that are impossible.
 func (c *Checkup) Do(ctx context.Context, tell func(Finding)) error {
 	x := &examination{Checkup: c, tell: tell, lacks: make(map[string]bool)}
-	if x.Now == nil {
-		x.Now = time.Now
-	}
 	x.Config.Logger = zap.NewNop() // all is told as findings
 	x.Source.Logger = zap.NewNop()
 	if err := x.connect(ctx); err != nil || x.client == nil {

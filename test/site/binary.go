@@ -25,7 +25,11 @@ func Main(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binFolder = dir
-	return esnode.Main(m)
+	code := esnode.Main(m)
+	if n := private.LeftOut(); n > 0 {
+		fmt.Fprintf(os.Stderr, "%d texts of mails were too many to be looked for in the outputs\n", n)
+	}
+	return code
 }
 
 // binFolder is where the command under test is built.
