@@ -83,10 +83,15 @@ func newJSONPrinter(w io.Writer) *jsonPrinter {
 
 func (p *jsonPrinter) print(d document) error {
 	p.line = append(d.AppendJSON(p.line[:0]), '\n')
+	return p.printLines(p.line)
+}
+
+// printLines writes documents that are JSON already, each with a line feed behind it.
+func (p *jsonPrinter) printLines(documents []byte) error {
 	if p.terminal {
-		return writeResult(p.out, escapeJSON(p.line))
+		documents = escapeJSON(documents)
 	}
-	return writeResult(p.out, p.line)
+	return writeResult(p.out, documents)
 }
 
 func (p *jsonPrinter) close() error {

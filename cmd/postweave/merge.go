@@ -115,7 +115,7 @@ func (o *mergeOptions) run(ctx context.Context, a *app) error {
 	}
 	fewerCollections(o.MaxMemory)
 	out := newPrinter(o.Output, a.stdout)
-	result, err := wireMerge(ctx, a.cfg, a.logger, *o, inputs, out.print)
+	result, err := wireMerge(ctx, a.cfg, a.logger, *o, inputs, out)
 	// What was merged before an error is right and is printed.
 	err = errors.Join(err, out.close())
 	if err == nil {

@@ -188,16 +188,23 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 	}, p.close, nil
 }
 
-// wireMerge reads the inputs and hands every document to emit, whose error ends it.
-func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, inputs []mergeInput, emit func(document) error) (mergeReport, error) {
+// wireMerge reads the inputs and hands every document to out, whose error ends it.
+func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, inputs []mergeInput, out printer) (mergeReport, error) {
 	in := make([]maillog.Input, len(inputs))
 	for i, x := range inputs {
 		in[i] = maillog.Input{Name: x.Name, Open: x.Open, ModTime: x.ModTime}
 	}
-	result, err := maillog.Merge(ctx, maillog.Options{
+	options := maillog.Options{
 		Inputs: in, Year: o.Year, Zone: o.Zone, Window: o.Window, MaxMemory: o.MaxMemory, Explain: o.Explain,
 		Message: message.Options{LocalDomains: cfg.LocalDomains},
-	}, func(d *message.Document) error { return emit(mergedDocument{d}) })
+	}
+	var result maillog.Report
+	var err error
+	if lines, ok := out.(*jsonPrinter); ok {
+		result, err = maillog.MergeJSON(ctx, options, lines.printLines)
+	} else {
+		result, err = maillog.Merge(ctx, options, func(d *message.Document) error { return out.print(mergedDocument{d}) })
+	}
 	if brokenOff(err) {
 		err = codedError{exitSource, err}
 	}

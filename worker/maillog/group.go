@@ -39,6 +39,9 @@ type group struct {
 	mayEnd bool // a line was added that may be an end, since the group was last looked at
 	queued bool // it is in the host's queue
 	gone   bool // it was written or spilled
+	flying bool // it is being merged: nothing of it may be changed, save what is for later
+
+	later []message.Finding // that came meanwhile
 
 	prev, after *group // in order of creation, over all hosts
 }

@@ -60,7 +60,11 @@ func (h *host) settleSessions(window time.Duration) {
 // found keeps a finding for the document of its message. One about a message
 // that was written or spilled is let go.
 func (h *host) found(id string, f message.Finding) {
-	if g := h.open[id]; g != nil {
+	switch g := h.open[id]; {
+	case g == nil:
+	case g.flying:
+		g.later = append(g.later, f)
+	default:
 		if g.found == nil {
 			g.found = make([]message.Finding, 0, 2) // as it comes and as it goes
 		}
@@ -99,13 +103,14 @@ func (h *host) recall(id string) (message.Past, bool) {
 	return p, ok
 }
 
+const daySeconds = 24 * 60 * 60
+
+// dayTurns tells that the clock shows another day than before.
+func (h *host) dayTurns() bool { return h.clock.Unix()/daySeconds != h.day }
+
 // turnDay forgets what was written two days ago. It returns how many that were.
 func (h *host) turnDay() (forgotten int) {
-	const daySeconds = 24 * 60 * 60
 	day := h.clock.Unix() / daySeconds
-	if day == h.day {
-		return 0
-	}
 	forgotten = len(h.before)
 	h.before = h.written
 	if day > h.day+1 {

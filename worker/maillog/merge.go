@@ -16,18 +16,36 @@ import (
 // breaks off in the middle ([ErrDamaged]), what was read is merged and emitted like
 // the other inputs, and the error returned at the end. An error of emit or of the context ends
 // the merge at once. The report counts what was done in each case.
+//
+// Inputs are read, and documents merged, by goroutines; emit is called from one alone. After an early return one of
+// them may still wait for the input that it reads.
 func Merge(ctx context.Context, o Options, emit func(*message.Document) error) (Report, error) {
+	return merge(ctx, o, func(o Options) *merger { return newMerger(o, emit) })
+}
+
+// MergeJSON is [Merge] with documents written as JSON, in the order of Merge and on all cores: write takes some of
+// them, each with a line feed behind it. They are write's until it returns.
+func MergeJSON(ctx context.Context, o Options, write func(documents []byte) error) (Report, error) {
+	return merge(ctx, o, func(o Options) *merger {
+		m := newMerger(o, nil)
+		m.write, m.flow.render = write, true
+		return m
+	})
+}
+
+func merge(ctx context.Context, o Options, begin func(Options) *merger) (Report, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return Report{}, err
 	}
-	m := newMerger(o, emit)
+	m := begin(o)
 	in, err := newSequence(&o)
 	if err != nil {
 		return Report{}, err
 	}
 	defer in.close()
 	defer m.spill.close()
+	defer m.flow.close()
 	err = m.run(ctx, in)
 	in.count(&m.report)
 	if o.Explain {
@@ -40,6 +58,8 @@ func Merge(ctx context.Context, o Options, emit func(*message.Document) error) (
 type merger struct {
 	Options
 	emit    func(*message.Document) error
+	write   func([]byte) error
+	flow    *flow
 	hosts   map[string]*host
 	current *host // of the line before
 	groups  list
@@ -53,7 +73,7 @@ type merger struct {
 
 func newMerger(o Options, emit func(*message.Document) error) *merger {
 	return &merger{
-		Options: o, emit: emit, hosts: map[string]*host{}, shapes: shapes{},
+		Options: o, emit: emit, flow: newFlow(&o, false), hosts: map[string]*host{}, shapes: shapes{},
 		spill: newSpill(o.SpillDir, o.MaxMemory), rejects: newRejects(o.Window, o.MaxMemory),
 	}
 }
@@ -63,13 +83,25 @@ const checkEvery = 1024
 
 func (m *merger) run(ctx context.Context, in *sequence) error {
 	n := 0
-	err := in.each(func(l *postlog.Line) error {
+	var failed error
+	in.wait = func() { // nothing is to wait for an input that is silent
+		if failed == nil {
+			failed = m.landAll()
+		}
+	}
+	err := in.each(ctx, func(l *postlog.Line) error {
+		if failed != nil {
+			return failed
+		}
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		return m.take(l)
 	})
-	if err != nil {
+	if err = errors.Join(failed, err); err != nil {
+		return err
+	}
+	if err := m.landAll(); err != nil { // before the last findings
 		return err
 	}
 	for _, h := range m.hosts {
@@ -77,13 +109,18 @@ func (m *merger) run(ctx context.Context, in *sequence) error {
 		h.sessions.Settle(end, end, h.found)
 		m.report.Unjoined += int64(h.sessions.Dropped)
 	}
-	for m.groups.first != nil {
+	for g := m.groups.first; g != nil; {
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := m.write(m.groups.first); err != nil {
+		after := g.after
+		if err := m.send(g, true); err != nil {
 			return err
 		}
+		g = after
+	}
+	if err := m.landAll(); err != nil {
+		return err
 	}
 	clear(m.hosts)
 	return m.unite(ctx)
@@ -134,27 +171,20 @@ func (m *merger) host(name string) *host {
 // takeReject makes a document of a reject without a queue id. What else begins
 // with NOQUEUE is a remark.
 func (m *merger) takeReject(h *host, l *postlog.Line) error {
-	d, ok := message.RejectOf(h.name, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}, m.Message)
-	if !ok {
-		m.report.NoQueueID++
-		if m.Explain {
-			m.shapes.add(postlog.Parse(l.Program, l.Text))
-		}
-		return nil
-	}
-	if !m.rejects.add(d.ID, l.Time) {
-		m.report.Repeated++
-		return nil
-	}
-	m.report.Rejects++
-	m.report.Parsed++
-	return m.emit(&d)
+	m.flow.add(job{host: h.name, reject: message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}}, 1)
+	return m.keepBound()
 }
 
 // hold adds a line to the group of its key.
 func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 	h.sessions.Claim(id, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
 	g := h.open[id]
+	if g != nil && g.flying {
+		if err := m.landGroup(g); err != nil {
+			return err
+		}
+		g = h.open[id]
+	}
 	if g == nil {
 		if m.spill.has(h.name, id) {
 			return m.spill.addLine(h.name, id, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
@@ -165,10 +195,13 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 	if g.mayEnd && !g.queued {
 		h.enqueue(g, m.Window)
 	}
-	if m.held > m.MaxMemory {
-		return m.relieve()
+	if m.held <= m.MaxMemory {
+		return nil
 	}
-	return nil
+	if err := m.landAll(); err != nil || m.held <= m.MaxMemory {
+		return err
+	}
+	return m.relieve()
 }
 
 func (m *merger) open(h *host, id string) *group {
@@ -182,7 +215,12 @@ func (m *merger) open(h *host, id string) *group {
 
 // pass writes what is due now that the host's clock has moved on.
 func (m *merger) pass(h *host) error {
-	m.recordsForgotten(h.turnDay())
+	if h.dayTurns() {
+		if err := m.landAll(); err != nil {
+			return err
+		}
+		m.recordsForgotten(h.turnDay())
+	}
 	h.settleSessions(m.Window)
 	for g := h.due(); g != nil; g = h.due() {
 		switch {
@@ -190,7 +228,7 @@ func (m *merger) pass(h *host) error {
 		case !h.clock.After(g.last.Add(m.Window + afterEnd)):
 			h.enqueue(g, m.Window)
 		case g.mayEnd:
-			if err := m.writeEnded(g); err != nil {
+			if err := m.sendEnded(g); err != nil {
 				return err
 			}
 		}
@@ -198,34 +236,22 @@ func (m *merger) pass(h *host) error {
 	return nil
 }
 
-// writeEnded writes the group where the last of its messages has ended. An
+// sendEnded has the group written where the last of its messages has ended. An
 // earlier one without an end had its id taken from it: it has no file in the
 // queue any more.
 //
 // A look merges all lines, so a group that was looked at in vain too often for its
 // size waits until it has grown, is spilled, or the log ends. The documents are the same then.
-func (m *merger) writeEnded(g *group) error {
+func (m *merger) sendEnded(g *group) error {
 	g.mayEnd = false
 	if g.looked > maxLooks*len(g.lines) {
 		return nil
 	}
-	docs, now, late := message.MergeAfter(g.key(), g.lines, g.past, m.Message)
-	if docs[len(docs)-1].Open {
-		g.looked += len(g.lines)
-		return nil
-	}
-	return m.settle(g, docs, now, late)
+	return m.send(g, false)
 }
 
-// write writes the group as it is.
-func (m *merger) write(g *group) error {
-	docs, now, late := message.MergeAfter(g.key(), g.lines, g.past, m.Message)
-	return m.settle(g, docs, now, late)
-}
-
-func (m *merger) settle(g *group, docs []message.Document, now message.Past, late int) error {
-	lines := len(g.lines)
-	message.Attach(docs, g.found)
+// settle lets go of a group that was written.
+func (m *merger) settle(g *group, now message.Past) {
 	m.drop(g)
 	h := g.host
 	if _, known := h.recall(g.id); !known {
@@ -234,36 +260,15 @@ func (m *merger) settle(g *group, docs []message.Document, now message.Past, lat
 	}
 	delete(h.before, g.id)
 	h.written[strings.Clone(g.id)] = now
-	return m.emitAll(docs, lines, late)
 }
 
 // drop lets go of a group's lines.
 func (m *merger) drop(g *group) {
-	g.gone = true
+	g.gone, g.flying = true, false
 	m.held -= g.size
 	delete(g.host.open, g.id)
 	m.groups.remove(g)
 	g.lines = nil
-}
-
-// emitAll emits the documents made of so many lines.
-func (m *merger) emitAll(docs []message.Document, lines, late int) error {
-	m.report.Late += int64(late)
-	for i := range docs {
-		d := &docs[i]
-		lines -= d.Lines
-		m.report.Messages++
-		m.report.Unparsed += int64(d.Unparsed)
-		m.report.Parsed += int64(d.Lines - d.Unparsed)
-		if m.Explain {
-			m.shapes.addDocument(d)
-		}
-		if err := m.emit(d); err != nil {
-			return err
-		}
-	}
-	m.report.Repeated += int64(lines)
-	return nil
 }
 
 func (m *merger) recordsForgotten(n int) {

@@ -92,14 +92,15 @@ func TestAMessageIsWrittenOnceTheWindowHasPassed(t *testing.T) {
 		}
 		return nil
 	})
-	s := &source{fixed: testYear, zone: time.UTC}
+	defer m.flow.close()
+	s := &logReader{fixed: testYear, zone: time.UTC}
 	for i, raw := range lines {
 		reached = i
 		l, ok := s.parse(raw)
 		if !ok {
 			t.Fatal(raw)
 		}
-		if err := m.take(&l); err != nil {
+		if err := errors.Join(m.take(&l), m.landAll()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -261,12 +262,13 @@ func TestWhatIsHeldIsAccountedFor(t *testing.T) {
 	for _, memory := range []int64{0, 512 << 10, 20 << 10} {
 		o := mustDefaults(t, Options{Inputs: []Input{input("log", text(corpus(t, labLog)))}, Year: testYear, Window: 5 * time.Second, MaxMemory: memory, SpillDir: t.TempDir()})
 		m := newMerger(o, func(*message.Document) error { return nil })
+		defer m.flow.close()
 		in, err := newSequence(&o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		most := int64(0)
-		err = in.each(func(l *postlog.Line) error {
+		err = in.each(t.Context(), func(l *postlog.Line) error {
 			err := m.take(l)
 			most = max(most, m.held)
 			return err

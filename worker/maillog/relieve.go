@@ -76,15 +76,19 @@ func (m *merger) spillRecords() error {
 
 // unite merges what lies in the temporary file.
 func (m *merger) unite(ctx context.Context) error {
-	return m.spill.each(m.MaxMemory/2, func(k message.Key, lines []message.Line, past message.Past) error {
+	err := m.spill.each(m.MaxMemory/2, func(k message.Key, lines []message.Line, past message.Past) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if len(lines) == 0 {
 			return nil // a record only
 		}
-		m.report.Spilled++
-		docs, _, late := message.MergeAfter(k, lines, past, m.Message)
-		return m.emitAll(docs, len(lines), late)
+		g := &group{host: &host{name: k.Host}, id: k.QueueID, lines: lines, past: past}
+		m.flow.add(job{group: g, final: true, spilled: true}, len(lines))
+		return m.keepBound()
 	})
+	if err != nil {
+		return err
+	}
+	return m.landAll()
 }

@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -20,21 +21,23 @@ type sequence struct {
 	all     []*source
 	waiting []*source // by first stamp, latest first
 	active  []*source
+	// wait is called before the next block of an input is waited for.
+	wait func()
 }
 
 // newSequence opens all inputs. An error names each that cannot be read; then
 // nothing is to be merged.
 func newSequence(o *Options) (*sequence, error) {
-	q := &sequence{}
+	q := &sequence{wait: func() {}}
 	var problems []error
 	for _, in := range o.Inputs {
 		if o.Year == 0 && in.ModTime.IsZero() {
 			problems = append(problems, errors.New(in.Name+": its last change is not known: say the year of its first line"))
 			continue
 		}
-		s := &source{Input: in, zone: o.Zone, fixed: o.Year}
+		s := newSource(in, o)
 		q.all = append(q.all, s)
-		if err := s.probe(len(o.Inputs) == 1); err != nil {
+		if err := s.probe(o, len(o.Inputs) == 1); err != nil {
 			problems = append(problems, err)
 		}
 	}
@@ -49,8 +52,8 @@ func newSequence(o *Options) (*sequence, error) {
 
 // next returns the source whose read-ahead holds the earliest line, and the
 // time up to which that stays so; zero is forever. It returns nil at the end.
-func (q *sequence) next() (s *source, until time.Time) {
-	q.refill()
+func (q *sequence) next(ctx context.Context) (s *source, until time.Time) {
+	q.refill(ctx)
 	for len(q.waiting) > 0 {
 		w := q.waiting[len(q.waiting)-1]
 		if len(q.active) > 0 && q.earliest().Before(w.first) {
@@ -58,7 +61,7 @@ func (q *sequence) next() (s *source, until time.Time) {
 		}
 		q.waiting = q.waiting[:len(q.waiting)-1]
 		q.active = append(q.active, w)
-		q.refill()
+		q.refill(ctx)
 	}
 	if len(q.active) == 0 {
 		return nil, time.Time{}
@@ -75,19 +78,19 @@ func (q *sequence) next() (s *source, until time.Time) {
 	return s, until
 }
 
-func (s *source) key() time.Time { return s.least[s.next] }
+func (s *source) key() time.Time { return s.block.least[s.next] }
 
 func (q *sequence) earliest() time.Time { return q.active[0].key() }
 
 // refill gives each active source its next block, drops those that ended and
 // puts the earliest first.
-func (q *sequence) refill() {
+func (q *sequence) refill(ctx context.Context) {
 	q.active = slices.DeleteFunc(q.active, func(s *source) bool {
-		if s.next < len(s.block) {
+		if s.next < len(s.block.lines) {
 			return false
 		}
-		s.fill()
-		if len(s.block) == 0 {
+		s.fill(ctx, q.wait)
+		if len(s.block.lines) == 0 {
 			s.close()
 			return true
 		}
@@ -99,14 +102,17 @@ func (q *sequence) refill() {
 }
 
 // each hands every line to take, until it returns an error.
-func (q *sequence) each(take func(*postlog.Line) error) error {
+func (q *sequence) each(ctx context.Context, take func(*postlog.Line) error) error {
 	for {
-		s, until := q.next()
+		s, until := q.next(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if s == nil {
 			return nil
 		}
-		for s.next < len(s.block) && (until.IsZero() || !until.Before(s.least[s.next])) {
-			line := &s.block[s.next]
+		for s.next < len(s.block.lines) && (until.IsZero() || !until.Before(s.key())) {
+			line := &s.block.lines[s.next]
 			s.next++
 			if err := take(line); err != nil {
 				return err
@@ -118,10 +124,10 @@ func (q *sequence) each(take func(*postlog.Line) error) error {
 // count adds what was read to the report.
 func (q *sequence) count(r *Report) {
 	for _, s := range q.all {
-		r.Lines += s.reader.lines
-		r.Bytes += s.reader.bytes
-		r.Truncated += s.reader.cut
-		r.NotSyslog += s.notSyslog
+		r.Lines += s.block.counts.lines
+		r.Bytes += s.block.bytes
+		r.Truncated += s.block.cut
+		r.NotSyslog += s.block.notSyslog
 	}
 }
 
@@ -129,7 +135,7 @@ func (q *sequence) count(r *Report) {
 func (q *sequence) err() error {
 	var problems []error
 	for _, s := range q.all {
-		problems = append(problems, s.err)
+		problems = append(problems, s.block.err)
 	}
 	return errors.Join(problems...)
 }

@@ -142,6 +142,7 @@ func TestSessionsOfManyProcesses(t *testing.T) {
 		fmt.Fprintf(&log, "Nov 22 01:00:00 mx1 postfix/smtpd[%d]: connect from a.example[192.0.2.1]\n", i)
 	}
 	m := newMerger(Options{MaxMemory: 1 << 20, Window: time.Minute}, nil)
+	defer m.flow.close()
 	for raw := range strings.Lines(log.String()) {
 		l, err := postlog.ParseLine(strings.TrimSuffix(raw, "\n"), testYear, time.UTC)
 		if err != nil {

@@ -16,25 +16,32 @@ const otherShapes = "(other kinds)"
 
 type shapes map[Shape]int
 
-// addDocument counts the lines of a document that were not understood.
-func (s shapes) addDocument(d *message.Document) {
+// appendShapes lists the lines of a document that were not understood.
+func appendShapes(list []Shape, d *message.Document) []Shape {
 	if d.Unparsed == 0 {
-		return
+		return list
 	}
 	for i := range d.Log {
-		s.add(postlog.Parse(d.Log[i].Program, d.Log[i].Text))
+		list = appendShape(list, postlog.Parse(d.Log[i].Program, d.Log[i].Text))
 	}
+	return list
 }
 
-func (s shapes) add(e postlog.Event) {
+func appendShape(list []Shape, e postlog.Event) []Shape {
 	if e.Kind != postlog.Unknown {
-		return
+		return list
 	}
-	shape := Shape{Daemon: postlog.Shape(e.Daemon), Text: postlog.Shape(e.Text)} // a forged line has any name
-	if _, known := s[shape]; !known && len(s) >= MaxShapes {
-		shape = Shape{Text: otherShapes}
+	return append(list, Shape{Daemon: postlog.Shape(e.Daemon), Text: postlog.Shape(e.Text)}) // a forged line has any name
+}
+
+// add counts lines by their shapes.
+func (s shapes) add(list []Shape) {
+	for _, shape := range list {
+		if _, known := s[shape]; !known && len(s) >= MaxShapes {
+			shape = Shape{Text: otherShapes}
+		}
+		s[shape]++
 	}
-	s[shape]++
 }
 
 func (s shapes) sorted() []Shape {

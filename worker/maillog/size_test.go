@@ -130,7 +130,8 @@ func TestVainLooksAreBounded(t *testing.T) {
 			fmt.Sprintf("%s mx1 postfix/smtpd[2]: connect from a[192.0.2.1]", at.Add(10*time.Minute+20*time.Second).Format(time.Stamp)))
 	}
 	m := newMerger(mustDefaults(t, Options{Year: testYear}), func(*message.Document) error { return nil })
-	s := &source{fixed: testYear, zone: time.UTC}
+	defer m.flow.close()
+	s := &logReader{fixed: testYear, zone: time.UTC}
 	for _, raw := range lines {
 		l, ok := s.parse(raw)
 		if !ok {
@@ -139,6 +140,9 @@ func TestVainLooksAreBounded(t *testing.T) {
 		if err := m.take(&l); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := m.landAll(); err != nil {
+		t.Fatal(err)
 	}
 	g := m.groups.first
 	if g == nil || len(g.lines) != n+1 {
