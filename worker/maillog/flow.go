@@ -148,21 +148,29 @@ func (f *flow) close() {
 
 // merge is the work of one goroutine.
 func (f *flow) merge(work <-chan *batch) {
+	var scratch *message.Scratch
+	if f.render { // documents are done with once they are written
+		scratch = new(message.Scratch)
+	}
 	for b := range work {
 		for i := range b.jobs {
-			f.do(b, &b.jobs[i])
+			f.do(b, &b.jobs[i], scratch)
 		}
 		b.done <- struct{}{}
 	}
 }
 
-func (f *flow) do(b *batch, j *job) {
+func (f *flow) do(b *batch, j *job, scratch *message.Scratch) {
 	if j.group == nil {
 		f.doReject(b, j)
 	} else {
 		g := j.group
 		j.given = len(g.lines)
-		j.docs, j.past, j.late = message.MergeAfter(g.key(), g.lines, g.past, f.opts)
+		if scratch != nil {
+			j.docs, j.past, j.late = scratch.MergeAfter(g.key(), g.lines, g.past, &f.opts)
+		} else {
+			j.docs, j.past, j.late = message.MergeAfter(g.key(), g.lines, g.past, f.opts)
+		}
 		j.open = !j.final && j.docs[len(j.docs)-1].Open
 		if j.open {
 			j.docs = nil

@@ -86,7 +86,7 @@ func (s *source) fill(ctx context.Context, wait func()) {
 
 // start begins to read ahead.
 func (s *source) start() {
-	s.ahead, s.free, s.stop = make(chan *block, blocksAhead), make(chan *block, blocksAhead+1), make(chan struct{})
+	s.ahead, s.free, s.stop = make(chan *block, blocksAhead+1), make(chan *block, blocksAhead+1), make(chan struct{})
 	for range blocksAhead {
 		s.free <- new(block)
 	}

@@ -57,6 +57,13 @@ type Document struct {
 	maxLogLines   int
 }
 
+// reset empties the document and keeps its lists' memory.
+func (d *Document) reset() {
+	*d = Document{
+		Log: d.Log[:0], Recipients: d.Recipients[:0], To: d.To[:0], Checks: d.Checks[:0], Links: d.Links[:0], Warnings: d.Warnings[:0],
+	}
+}
+
 // Client is who handed the message in.
 type Client struct {
 	Hostname, IP string

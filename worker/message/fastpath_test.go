@@ -34,7 +34,7 @@ func TestEightBytesAtOnce(t *testing.T) {
 			for _, fill := range []string{"aaaaaaaa", "        ", "\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f", "!!!!!!!!", "########", "]]]]]]]]"} {
 				b := []byte(fill)
 				b[place] = byte(c)
-				if eightPlain(string(b)) != plain[c] {
+				if (plainPrefix(string(b)) == len(b)) != plain[c] {
 					t.Fatalf("%q: %t", b, !plain[c])
 				}
 				var back string

@@ -50,12 +50,16 @@ type start struct {
 // A line belongs to the last message that had begun by then, or to the one that begins
 // within the tolerance where nothing was written for as long before: daemons write at once, and their
 // lines, or the clocks that stamp them, may be out of step by seconds.
-func incarnations(k Key, facts []fact) []incarnation {
+//
+// The facts are buf's, and so is what is returned.
+func incarnations(k Key, facts []fact, buf *factBuffer) []incarnation {
 	if at, ok := postlog.LongQueueIDTime(k.QueueID); ok {
-		return []incarnation{{facts: facts, anchor: at, arrival: earliest(facts, at)}}
+		buf.parts = append(buf.parts[:0], incarnation{facts: facts, anchor: at, arrival: earliest(facts, at)})
+		return buf.parts
 	}
-	starts := findStarts(facts)
-	parts := assign(facts, starts)
+	buf.starts = origins(facts, buf.starts[:0])
+	buf.parts = assign(facts, findStarts(facts, buf.starts), buf.parts[:0])
+	parts := buf.parts
 	for i := range parts {
 		p := &parts[i]
 		p.arrival = earliest(p.facts, p.anchor)
@@ -79,9 +83,9 @@ func earliest(facts []fact, at time.Time) time.Time {
 	return at
 }
 
-// findStarts returns the boundaries in order. There is always one.
-func findStarts(facts []fact) []start {
-	starts := origins(facts)
+// findStarts returns the boundaries in order, the origins' among them. There is always one.
+func findStarts(facts []fact, origins []start) []start {
+	starts := origins
 	starts = join(starts, reckoned(facts, starts))
 	starts = join(starts, returns(facts, starts))
 	if len(starts) == 0 || facts[0].Time.Before(begin(starts[0])) && headless(facts, starts[0]) {
@@ -90,8 +94,8 @@ func findStarts(facts []fact) []start {
 	return starts
 }
 
-// origins returns a start for each origin line.
-func origins(facts []fact) (starts []start) {
+// origins adds a start for each origin line.
+func origins(facts []fact, starts []start) []start {
 	for i := range facts {
 		if k := facts[i].kind; k == postlog.Client || k == postlog.Pickup {
 			starts = append(starts, start{facts[i].Time, true, k == postlog.Pickup})
@@ -348,8 +352,7 @@ func headless(facts []fact, first start) bool {
 
 // assign gives each line to the last start at or before it; lines before the
 // first go to the first.
-func assign(facts []fact, starts []start) []incarnation {
-	parts := make([]incarnation, 0, len(starts))
+func assign(facts []fact, starts []start, parts []incarnation) []incarnation {
 	from := 0
 	for i, s := range starts {
 		to := len(facts)

@@ -122,7 +122,7 @@ func TestStartsAreThoseOfTheSimpleRules(t *testing.T) {
 			lines = append(lines, Line{stamp, "postfix/" + program, fmt.Sprint(i), shortID + ": " + text})
 		}
 		facts := read(lines, new(factBuffer))
-		if got, want := findStarts(facts), simpleStarts(facts); !slices.Equal(got, want) {
+		if got, want := findStarts(facts, origins(facts, nil)), simpleStarts(facts); !slices.Equal(got, want) {
 			t.Fatalf("got  %v\nwant %v", got, want)
 		}
 	})

@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -22,52 +23,78 @@ func (d *Document) AppendJSON(b []byte) []byte {
 // appendJSON writes the document with a piece of its log and the number of the
 // others.
 func (d *Document) appendJSON(b []byte, log []Line, others int) []byte {
-	w := writer{b: b}
-	w.open()
-	w.str("kind", d.Kind)
-	w.time("@timestamp", d.Timestamp)
-	w.time("first_seen", d.FirstSeen)
-	w.time("last_seen", d.LastSeen)
-	w.float("duration", d.LastSeen.Sub(d.FirstSeen).Seconds())
-	w.object("host", func() { w.str("name", d.Host) })
-	w.str("instance", d.Instance)
-	w.str("queue_id", d.QueueID)
-	w.str("origin", d.Origin)
-	w.str("direction", d.Direction)
-	w.str("from", d.From)
-	w.str("from_domain", domainOf(d.From))
-	w.strs("to", d.To)
-	w.strs("to_domain", domainsOf(d.To))
-	w.str("subject", d.Subject)
-	w.strs("subjects", d.Subjects)
-	w.str("search", d.searchedWords)
-	w.str("message_id", d.MessageID)
+	w := writer{b: append(b, '{')}
+	w.str(`"kind":`, d.Kind)
+	w.time(`"@timestamp":`, d.Timestamp)
+	w.time(`"first_seen":`, d.FirstSeen)
+	w.time(`"last_seen":`, d.LastSeen)
+	w.float(`"duration":`, d.LastSeen.Sub(d.FirstSeen).Seconds())
+	w.begin(`"host":`, '{')
+	w.str(`"name":`, d.Host)
+	w.end('}')
+	w.str(`"instance":`, d.Instance)
+	w.str(`"queue_id":`, d.QueueID)
+	w.str(`"origin":`, d.Origin)
+	w.str(`"direction":`, d.Direction)
+	w.str(`"from":`, d.From)
+	w.str(`"from_domain":`, domainOf(d.From))
+	w.strs(`"to":`, d.To)
+	w.strs(`"to_domain":`, domainsOf(d.To))
+	w.str(`"subject":`, d.Subject)
+	w.strs(`"subjects":`, d.Subjects)
+	w.str(`"search":`, d.searchedWords)
+	w.str(`"message_id":`, d.MessageID)
 	if d.HasSize {
-		w.int("size", d.Size)
+		w.int(`"size":`, d.Size)
 	}
 	if d.HasNRcpt {
-		w.int("nrcpt", d.NRcpt)
+		w.int(`"nrcpt":`, d.NRcpt)
 	}
 	d.writeClient(&w)
 	d.Session.writeTLS(&w)
 	if d.HasUID {
-		w.int("uid", d.UID)
+		w.int(`"uid":`, d.UID)
 	}
-	w.str("status", d.Status)
-	w.bool("complete", d.Complete)
-	w.bool("open", d.Open)
-	w.int("lines", int64(d.Lines))
-	w.array("recipients", len(d.Recipients), func(i int) { d.Recipients[i].write(&w) })
-	w.object("counts", func() { d.Counts.write(&w) })
-	w.array("checks", len(d.Checks), func(i int) { d.Checks[i].write(&w) })
+	w.str(`"status":`, d.Status)
+	w.bool(`"complete":`, d.Complete)
+	w.bool(`"open":`, d.Open)
+	w.int(`"lines":`, int64(d.Lines))
+	if len(d.Recipients) > 0 {
+		w.begin(`"recipients":`, '[')
+		for i := range d.Recipients {
+			w.begin("", '{')
+			d.Recipients[i].write(&w)
+			w.end('}')
+		}
+		w.end(']')
+	}
+	w.begin(`"counts":`, '{')
+	d.Counts.write(&w)
+	w.end('}')
+	if len(d.Checks) > 0 {
+		w.begin(`"checks":`, '[')
+		for i := range d.Checks {
+			w.begin("", '{')
+			d.Checks[i].write(&w)
+			w.end('}')
+		}
+		w.end(']')
+	}
 	d.Session.write(&w)
-	w.array("links", len(d.Links), func(i int) { d.Links[i].write(&w) })
-	w.strs("warnings", d.Warnings)
-	w.int("unparsed", int64(d.Unparsed))
+	if len(d.Links) > 0 {
+		w.begin(`"links":`, '[')
+		for i := range d.Links {
+			w.begin("", '{')
+			d.Links[i].write(&w)
+			w.end('}')
+		}
+		w.end(']')
+	}
+	w.strs(`"warnings":`, d.Warnings)
+	w.int(`"unparsed":`, int64(d.Unparsed))
 	writeLog(&w, log, others)
-	w.int("schema", Schema)
-	w.close()
-	return w.b
+	w.int(`"schema":`, Schema)
+	return w.whole()
 }
 
 // AppendStubJSON appends what is written in place of a document that the
@@ -84,107 +111,101 @@ func (d *Document) AppendStubJSON(b []byte, errorType string) []byte {
 
 func (d *Document) writeClient(w *writer) {
 	if c := d.Client; c != (Client{}) {
-		w.object("client", func() {
-			w.str("hostname", c.Hostname)
-			w.str("ip", c.IP)
-			w.posInt("port", c.Port)
-			w.str("helo", c.HELO)
-			w.str("proto", c.Proto)
-		})
+		w.begin(`"client":`, '{')
+		w.str(`"hostname":`, c.Hostname)
+		w.str(`"ip":`, c.IP)
+		w.posInt(`"port":`, c.Port)
+		w.str(`"helo":`, c.HELO)
+		w.str(`"proto":`, c.Proto)
+		w.end('}')
 	}
 	if s := d.SASL; s != (SASL{}) {
-		w.object("sasl", func() {
-			w.str("method", s.Method)
-			w.str("username", s.Username)
-			w.str("sender", s.Sender)
-		})
+		w.begin(`"sasl":`, '{')
+		w.str(`"method":`, s.Method)
+		w.str(`"username":`, s.Username)
+		w.str(`"sender":`, s.Sender)
+		w.end('}')
 	}
 }
 
 func (r *Recipient) write(w *writer) {
-	w.str("to", r.To)
-	w.str("orig_to", r.OrigTo)
-	w.str("domain", domainOf(r.To))
-	w.str("status", r.Status)
-	w.str("dsn", r.DSN)
-	w.str("response", r.Response)
-	w.str("transport", r.Transport)
+	w.str(`"to":`, r.To)
+	w.str(`"orig_to":`, r.OrigTo)
+	w.str(`"domain":`, domainOf(r.To))
+	w.str(`"status":`, r.Status)
+	w.str(`"dsn":`, r.DSN)
+	w.str(`"response":`, r.Response)
+	w.str(`"transport":`, r.Transport)
 	if r.Relay != (Relay{}) {
-		w.object("relay", func() { r.Relay.write(w) })
+		w.begin(`"relay":`, '{')
+		r.Relay.write(w)
+		w.end('}')
 	}
-	w.str("remote_queue_id", r.QueuedAs)
-	w.str("tls", r.TLS)
-	w.int("attempts", int64(r.Attempts))
-	w.time("first_attempt", r.FirstAttempt)
-	w.time("last_attempt", r.LastAttempt)
+	w.str(`"remote_queue_id":`, r.QueuedAs)
+	w.str(`"tls":`, r.TLS)
+	w.int(`"attempts":`, int64(r.Attempts))
+	w.time(`"first_attempt":`, r.FirstAttempt)
+	w.time(`"last_attempt":`, r.LastAttempt)
 	if r.HasDelay {
-		w.float("delay", r.Delay)
+		w.float(`"delay":`, r.Delay)
 	}
 	if r.HasDelays {
-		w.object("delays", func() {
-			w.float("before_qmgr", r.Delays[0])
-			w.float("in_qmgr", r.Delays[1])
-			w.float("conn_setup", r.Delays[2])
-			w.float("transmission", r.Delays[3])
-		})
+		w.begin(`"delays":`, '{')
+		w.float(`"before_qmgr":`, r.Delays[0])
+		w.float(`"in_qmgr":`, r.Delays[1])
+		w.float(`"conn_setup":`, r.Delays[2])
+		w.float(`"transmission":`, r.Delays[3])
+		w.end('}')
 	}
-	w.array("history", len(r.History), func(i int) {
-		h := &r.History[i]
-		w.time("time", h.Time)
-		w.str("status", h.Status)
-		w.str("dsn", h.DSN)
-		w.str("relay", h.Relay)
-		w.str("response", h.Response)
-	})
+	if len(r.History) > 0 {
+		w.begin(`"history":`, '[')
+		for i := range r.History {
+			w.begin("", '{')
+			h := &r.History[i]
+			w.time(`"time":`, h.Time)
+			w.str(`"status":`, h.Status)
+			w.str(`"dsn":`, h.DSN)
+			w.str(`"relay":`, h.Relay)
+			w.str(`"response":`, h.Response)
+			w.end('}')
+		}
+		w.end(']')
+	}
 }
 
 func (r *Relay) write(w *writer) {
-	w.str("hostname", r.Hostname)
-	w.str("ip", r.IP)
-	w.posInt("port", r.Port)
-	w.str("name", r.Name)
+	w.str(`"hostname":`, r.Hostname)
+	w.str(`"ip":`, r.IP)
+	w.posInt(`"port":`, r.Port)
+	w.str(`"name":`, r.Name)
 }
 
 func (c *Counts) write(w *writer) {
-	for _, n := range [...]struct {
-		name  string
-		value int
-	}{
-		{"sent", c.Sent},
-		{"deferred", c.Deferred},
-		{"bounced", c.Bounced},
-		{"expired", c.Expired},
-		{"rejected", c.Rejected},
-		{"discarded", c.Discarded},
-		{"deleted", c.Deleted},
-		{"held", c.Held},
-		{"queued", c.Queued},
-		{"total", c.Total},
-	} {
-		w.int(n.name, int64(n.value))
-	}
+	w.int(`"sent":`, int64(c.Sent))
+	w.int(`"deferred":`, int64(c.Deferred))
+	w.int(`"bounced":`, int64(c.Bounced))
+	w.int(`"expired":`, int64(c.Expired))
+	w.int(`"rejected":`, int64(c.Rejected))
+	w.int(`"discarded":`, int64(c.Discarded))
+	w.int(`"deleted":`, int64(c.Deleted))
+	w.int(`"held":`, int64(c.Held))
+	w.int(`"queued":`, int64(c.Queued))
+	w.int(`"total":`, int64(c.Total))
 }
 
 func (c *Check) write(w *writer) {
-	w.str("program", c.Program)
-	w.str("action", c.Action)
-	w.str("stage", c.Stage)
-	w.str("text", c.Text)
-	w.str("code", c.Code)
-	w.str("dsn", c.DSN)
+	w.str(`"program":`, c.Program)
+	w.str(`"action":`, c.Action)
+	w.str(`"stage":`, c.Stage)
+	w.str(`"text":`, c.Text)
+	w.str(`"code":`, c.Code)
+	w.str(`"dsn":`, c.DSN)
 }
 
 func (l *Link) write(w *writer) {
-	w.str("rel", l.Rel)
-	w.str("queue_id", l.QueueID)
-	w.str("host", l.Host)
-}
-
-func (l *Line) write(w *writer) {
-	w.time("time", l.Time)
-	w.str("program", l.Program)
-	w.str("pid", l.PID)
-	w.str("text", l.Text)
+	w.str(`"rel":`, l.Rel)
+	w.str(`"queue_id":`, l.QueueID)
+	w.str(`"host":`, l.Host)
 }
 
 func domainsOf(addrs []string) []string {
@@ -237,98 +258,122 @@ func StoredLines(source []byte) (lines []Line, schema int, err error) {
 	return lines, stored.Schema, nil
 }
 
-// writer appends JSON. Names are our own and need no escaping.
+// writer appends JSON. Each value is followed by a comma, which the end of its
+// object or list takes back; names come with their quotes and colon, as they are written.
 type writer struct {
-	b     []byte
-	comma bool
+	b []byte
+	// The last time written, up to its second: the lines of one message have few different ones.
+	second int64
+	stamp  [len("2006-01-02T15:04:05")]byte
+	known  bool
 }
 
-func (w *writer) open()  { w.b = append(w.b, '{'); w.comma = false }
-func (w *writer) close() { w.b = append(w.b, '}'); w.comma = true }
-
-func (w *writer) name(n string) {
-	if w.comma {
-		w.b = append(w.b, ',')
-	}
-	w.comma = true
-	w.b = append(w.b, '"')
-	w.b = append(w.b, n...)
-	w.b = append(w.b, '"', ':')
-}
-
-func (w *writer) str(n, v string) {
+func (w *writer) str(name, v string) {
 	if v != "" {
-		w.name(n)
-		w.b = appendString(w.b, v)
+		w.b = append(appendString(append(w.b, name...), v), ',')
 	}
 }
 
-func (w *writer) strs(n string, v []string) {
+func (w *writer) strs(name string, v []string) {
 	if len(v) == 0 {
 		return
 	}
-	w.name(n)
-	w.b = append(w.b, '[')
-	for i, s := range v {
-		if i > 0 {
-			w.b = append(w.b, ',')
-		}
-		w.b = appendString(w.b, s)
+	w.begin(name, '[')
+	for _, s := range v {
+		w.b = append(appendString(w.b, s), ',')
 	}
-	w.b = append(w.b, ']')
+	w.end(']')
 }
 
-func (w *writer) int(n string, v int64) {
-	w.name(n)
-	w.b = strconv.AppendInt(w.b, v, 10)
+func (w *writer) int(name string, v int64) {
+	w.b = append(w.b, name...)
+	if v >= 0 && v < 10 {
+		w.b = append(w.b, byte('0'+v), ',')
+		return
+	}
+	w.b = append(strconv.AppendInt(w.b, v, 10), ',')
 }
 
-func (w *writer) posInt(n string, v int64) {
+func (w *writer) posInt(name string, v int64) {
 	if v > 0 {
-		w.int(n, v)
+		w.int(name, v)
 	}
 }
 
-func (w *writer) float(n string, v float64) {
-	w.name(n)
-	w.b = strconv.AppendFloat(w.b, v, 'f', -1, 64)
+func (w *writer) float(name string, v float64) {
+	w.b = append(appendFloat(append(w.b, name...), v), ',')
 }
 
-func (w *writer) bool(n string, v bool) {
-	w.name(n)
-	w.b = strconv.AppendBool(w.b, v)
+// appendFloat is strconv.AppendFloat(b, v, 'f', -1, 64). Nearly all numbers are whole, or delays of two digits.
+func appendFloat(b []byte, v float64) []byte {
+	if v >= 0 && v < 1<<31 {
+		if n := int64(v); float64(n) == v && (n != 0 || !math.Signbit(v)) {
+			return strconv.AppendInt(b, n, 10)
+		}
+		// The number with two decimals that is nearest: where it is v, it is v's shortest form too.
+		if n := int64(v*100 + 0.5); float64(n)/100 == v {
+			b = append(strconv.AppendInt(b, n/100, 10), '.', byte('0'+n/10%10))
+			if n%10 != 0 {
+				b = append(b, byte('0'+n%10))
+			}
+			return b
+		}
+	}
+	return strconv.AppendFloat(b, v, 'f', -1, 64)
+}
+
+func (w *writer) bool(name string, v bool) {
+	w.b = append(strconv.AppendBool(append(w.b, name...), v), ',')
 }
 
 // time writes milliseconds, or microseconds where there are any.
-func (w *writer) time(n string, t time.Time) {
+func (w *writer) time(name string, t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	w.name(n)
-	w.b = append(appendTime(append(w.b, '"'), t.UTC()), '"')
+	w.b = append(append(w.b, name...), '"')
+	if second := t.Unix(); !w.known || second != w.second {
+		if year := t.UTC().Year(); year < 0 || year > 9999 {
+			w.b = append(appendTime(w.b, t.UTC()), '"', ',')
+			return
+		}
+		w.second, w.known = second, true
+		appendSecond(w.stamp[:0], t.UTC())
+	}
+	w.b = append(appendFraction(append(w.b, w.stamp[:]...), t.Nanosecond()), '"', ',')
 }
 
 // appendTime is AppendFormat("2006-01-02T15:04:05.000Z"), or with six digits of
 // fraction, at a fifth of the time: each line has one.
 func appendTime(b []byte, t time.Time) []byte {
-	year, month, day := t.Date()
-	if year < 0 || year > 9999 {
+	if year := t.Year(); year < 0 || year > 9999 {
 		layout := "2006-01-02T15:04:05.000Z"
 		if t.Nanosecond()%int(time.Millisecond) != 0 {
 			layout = "2006-01-02T15:04:05.000000Z"
 		}
 		return t.AppendFormat(b, layout)
 	}
+	return appendFraction(appendSecond(b, t), t.Nanosecond())
+}
+
+func appendSecond(b []byte, t time.Time) []byte {
+	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
 	b = appendTwo(appendTwo(b, year/100), year%100)
 	b = appendTwo(append(b, '-'), int(month))
 	b = appendTwo(append(b, '-'), day)
 	b = appendTwo(append(b, 'T'), hour)
 	b = appendTwo(append(b, ':'), minute)
-	b = appendTwo(append(b, ':'), second)
-	micros := t.Nanosecond() / int(time.Microsecond)
+	return appendTwo(append(b, ':'), second)
+}
+
+func appendFraction(b []byte, nanos int) []byte {
+	if nanos == 0 {
+		return append(b, ".000Z"...)
+	}
+	micros := nanos / int(time.Microsecond)
 	b = appendTwo(append(b, '.', byte('0'+micros/100_000)), micros/1000%100)
-	if t.Nanosecond()%int(time.Millisecond) != 0 {
+	if nanos%int(time.Millisecond) != 0 {
 		b = appendTwo(append(b, byte('0'+micros/100%10)), micros%100)
 	}
 	return append(b, 'Z')
@@ -336,28 +381,22 @@ func appendTime(b []byte, t time.Time) []byte {
 
 func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
-func (w *writer) object(n string, fill func()) {
-	w.name(n)
-	w.open()
-	fill()
-	w.close()
+// begin opens an object or a list; end closes it.
+func (w *writer) begin(name string, bracket byte) { w.b = append(append(w.b, name...), bracket) }
+
+func (w *writer) end(bracket byte) {
+	if last := len(w.b) - 1; w.b[last] == ',' {
+		w.b[last] = bracket
+	} else {
+		w.b = append(w.b, bracket)
+	}
+	w.b = append(w.b, ',')
 }
 
-func (w *writer) array(n string, length int, item func(i int)) {
-	if length == 0 {
-		return
-	}
-	w.name(n)
-	w.b = append(w.b, '[')
-	for i := range length {
-		if i > 0 {
-			w.b = append(w.b, ',')
-		}
-		w.open()
-		item(i)
-		w.close()
-	}
-	w.b = append(w.b, ']')
+// whole returns the object that was written.
+func (w *writer) whole() []byte {
+	w.end('}')
+	return w.b[:len(w.b)-1]
 }
 
 // plain are the bytes that stand for themselves in a JSON string.
@@ -368,31 +407,26 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
-// eightPlain tells whether eight bytes are all plain, in one go: texts are long
-// and nearly all of it. It may deny it wrongly.
-func eightPlain(s string) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	_ = s[7]
-	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	return (x|(x-' '*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones))&tops == 0
-}
-
 const hexDigits = "0123456789abcdef"
 
 // appendString appends a JSON string (RFC 8259 7). What is not UTF-8 becomes
 // U+FFFD.
 func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
+	n := plainPrefix(s)
+	b = append(append(b, '"'), s[:n]...)
+	if n < len(s) {
+		b = appendEscaped(b, s[n:])
+	}
+	return append(b, '"')
+}
+
+func appendEscaped(b []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
-		if i+8 <= len(s) && eightPlain(s[i:i+8]) {
-			i += 8
-			continue
-		}
 		c := s[i]
 		if plain[c] {
 			i++
+			i += plainPrefix(s[i:])
 			continue
 		}
 		if c >= 0x80 {
@@ -421,5 +455,5 @@ func appendString(b []byte, s string) []byte {
 		i++
 		from = i
 	}
-	return append(append(b, s[from:]...), '"')
+	return append(b, s[from:]...)
 }

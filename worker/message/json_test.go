@@ -195,10 +195,10 @@ func TestJSONTimeForms(t *testing.T) {
 			x = x.Truncate(time.Millisecond)
 		}
 		w := writer{}
-		w.time("t", x)
-		layout := `"t":"2006-01-02T15:04:05.000Z"`
+		w.time(`"t":`, x)
+		layout := `"t":"2006-01-02T15:04:05.000Z",`
 		if x.Nanosecond()%1e6 != 0 {
-			layout = `"t":"2006-01-02T15:04:05.000000Z"`
+			layout = `"t":"2006-01-02T15:04:05.000000Z",`
 		}
 		if got := string(w.b); got != x.Format(layout) {
 			t.Fatalf("%s, want %s", got, x.Format(layout))

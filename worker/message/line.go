@@ -52,6 +52,9 @@ func isWord(s string) bool {
 }
 
 func clean(s string) (_ string, cut bool) {
+	if n := len(s); n > 0 && n < MaxLine/2 && s[n-1] != ' ' && printable(s) {
+		return s, false // as nearly all are
+	}
 	if !utf8.ValidString(s) {
 		s = strings.Map(func(r rune) rune { return r }, s) // one U+FFFD a byte, as other decoders do
 	}
@@ -92,6 +95,8 @@ const fewFacts = 4096
 type factBuffer struct {
 	facts  []fact
 	events []postlog.Event
+	starts []start
+	parts  []incarnation
 }
 
 // buffers are those not in use.

@@ -51,13 +51,14 @@ type folding struct {
 // fold makes one document.
 func fold(d *Document, k Key, in *incarnation, o *Options) {
 	facts := in.facts
+	d.reset()
 	d.Kind, d.Host, d.QueueID = KindMessage, k.Host, k.QueueID
 	d.maxLogLines = o.MaxLogLines
 	d.Timestamp = in.arrival
 	d.FirstSeen, d.LastSeen = facts[0].Time, facts[len(facts)-1].Time
 	d.Lines = len(facts)
-	d.Log = make([]Line, len(facts))
-	f := folding{doc: d, opts: o}
+	d.Log = slices.Grow(d.Log, len(facts))[:len(facts)]
+	f := folding{doc: d, opts: o, warnings: d.Warnings}
 	for i := range facts {
 		d.Log[i] = facts[i].Line
 		f.recall(&facts[i])

@@ -101,16 +101,16 @@ func PartID(document string, n int) string { return document + "." + strconv.Ito
 
 // AppendJSON appends the piece as a document of its own.
 func (p *Part) AppendJSON(b []byte) []byte {
-	w := writer{b: b}
-	w.open()
-	w.str("document", p.doc.ID)
-	w.object("host", func() { w.str("name", p.doc.Host) })
-	w.str("queue_id", p.doc.QueueID)
-	w.int("part", int64(p.N))
-	w.array("log", len(p.Lines), func(i int) { p.Lines[i].write(&w) })
-	w.int("schema", Schema)
-	w.close()
-	return w.b
+	w := writer{b: append(b, '{')}
+	w.str(`"document":`, p.doc.ID)
+	w.begin(`"host":`, '{')
+	w.str(`"name":`, p.doc.Host)
+	w.end('}')
+	w.str(`"queue_id":`, p.doc.QueueID)
+	w.int(`"part":`, int64(p.N))
+	writeLines(&w, p.Lines)
+	w.int(`"schema":`, Schema)
+	return w.whole()
 }
 
 // With is the piece with further lines, in canonical order and each once.
@@ -140,10 +140,28 @@ func (d *Document) firstPiece(parts int) []Line {
 }
 
 func writeLog(w *writer, first []Line, others int) {
-	w.array("log", len(first), func(i int) { first[i].write(w) })
+	writeLines(w, first)
 	if others > 0 {
-		w.int("log_parts", int64(others))
+		w.int(`"log_parts":`, int64(others))
 	}
+}
+
+// writeLines writes lines, which take most of a document's bytes.
+func writeLines(w *writer, lines []Line) {
+	if len(lines) == 0 {
+		return
+	}
+	w.begin(`"log":`, '[')
+	for i := range lines {
+		l := &lines[i]
+		w.b = append(w.b, '{')
+		w.time(`"time":`, l.Time)
+		w.str(`"program":`, l.Program)
+		w.str(`"pid":`, l.PID)
+		w.str(`"text":`, l.Text)
+		w.end('}')
+	}
+	w.end(']')
 }
 
 // AppendPassingJSON is AppendJSON with further lines in the log, which the

@@ -26,15 +26,23 @@ func MergeAfter(k Key, lines []Line, past Past, o Options) (docs []Document, now
 	}
 	buf := buffers.Get().(*factBuffer)
 	defer buf.release()
+	return mergeAfter(k, lines, past, &o, buf, nil)
+}
+
+// mergeAfter makes the documents in the place of others, which it overwrites.
+func mergeAfter(k Key, lines []Line, past Past, o *Options, buf *factBuffer, old []Document) (docs []Document, now Past, late int) {
 	facts := read(lines, buf)
-	parts := incarnations(k, facts)
+	parts := incarnations(k, facts, buf)
 	long := postlog.IsLongQueueID(k.QueueID)
 	if past != (Past{}) {
 		late = follow(parts, past, long)
 	}
-	docs = make([]Document, len(parts))
+	if docs = old; cap(docs) < len(parts) {
+		docs = make([]Document, len(parts))
+	}
+	docs = docs[:len(parts)]
 	for i := range parts {
-		fold(&docs[i], k, &parts[i], &o)
+		fold(&docs[i], k, &parts[i], o)
 		docs[i].ID = parts[i].id(k, long)
 	}
 	last := &parts[len(parts)-1]
@@ -43,6 +51,25 @@ func MergeAfter(k Key, lines []Line, past Past, o Options) (docs []Document, now
 		now.LastSeen = past.LastSeen
 	}
 	return docs, now, late
+}
+
+// Scratch is memory for merges one after the other, for who is done with the documents of one before the next. The
+// zero value is ready to use. It is not safe for concurrent use.
+type Scratch struct {
+	buf  factBuffer
+	docs []Document
+}
+
+// MergeAfter is the function of that name. The documents are valid until the next call.
+func (s *Scratch) MergeAfter(k Key, lines []Line, past Past, o *Options) (docs []Document, now Past, late int) {
+	if len(lines) == 0 {
+		return nil, past, 0
+	}
+	if cap(s.buf.facts) > maxBuffer {
+		*s = Scratch{} // what a long log took is not kept for the short ones
+	}
+	s.docs, now, late = mergeAfter(k, lines, past, o, &s.buf, s.docs)
+	return s.docs, now, late
 }
 
 // follow numbers the messages on from past. It returns the lines of the first

@@ -55,7 +55,14 @@ func (r *recipients) release() {
 	if r.buf == nil || cap(r.list) > maxList {
 		return
 	}
-	clear(r.list)
+	for i := range r.list {
+		x := &r.list[i]
+		clear(x.tries)
+		if cap(x.tries) > maxList {
+			x.tries = nil
+		}
+		*x = recipient{tries: x.tries[:0]}
+	}
 	*r.buf = r.list[:0]
 	lists.Put(r.buf)
 }
@@ -76,7 +83,11 @@ func (r *recipients) entry(to, orig string) *recipient {
 		r.buf = lists.Get().(*[]recipient)
 		r.list = (*r.buf)[:0]
 	}
-	r.list = append(r.list, recipient{pair: p, To: to, OrigTo: orig})
+	var tries []try // of memory that was used before
+	if n := len(r.list); n < cap(r.list) {
+		tries = r.list[:n+1][n].tries[:0]
+	}
+	r.list = append(r.list, recipient{pair: p, To: to, OrigTo: orig, tries: tries})
 	if r.index != nil {
 		r.index[p] = len(r.list) - 1
 	} else if len(r.list) > linearUpTo {
@@ -210,9 +221,9 @@ func (r *recipient) settle(f *folding) {
 	}
 }
 
-// shown makes the document's entry.
-func (r *recipient) shown(f *folding) Recipient {
-	s := Recipient{To: r.To, OrigTo: r.OrigTo, Status: r.Status}
+// show makes the document's entry.
+func (r *recipient) show(f *folding, s *Recipient) {
+	*s = Recipient{To: r.To, OrigTo: r.OrigTo, Status: r.Status, History: s.History[:0]}
 	switch {
 	case len(r.tries) > 0:
 		s.take(f, r.tries[len(r.tries)-1].fact)
@@ -224,7 +235,6 @@ func (r *recipient) shown(f *folding) Recipient {
 		s.DSN, s.Response = c.DSN, f.value(c.Text)
 		s.FirstAttempt, s.LastAttempt = r.first.Time, r.last.Time
 	}
-	return s
 }
 
 // take copies the attempt that counts.
@@ -275,7 +285,7 @@ func (r *Recipient) takeHistory(f *folding, earlier []try) {
 // show counts all entries and puts those within the caps into the document.
 func (r *recipients) show(f *folding) {
 	d := f.doc
-	to := make([]string, 0, len(r.list))
+	to := slices.Grow(d.To, len(r.list))
 	for i := range r.list {
 		d.Counts.add(r.list[i].Status)
 		to = append(to, r.list[i].To)
@@ -291,9 +301,9 @@ func (r *recipients) show(f *folding) {
 		f.warn(WarnCapRecipients)
 		shown = shown[:MaxRecipients]
 	}
-	d.Recipients = make([]Recipient, len(shown))
+	d.Recipients = slices.Grow(d.Recipients, len(shown))[:len(shown)]
 	for i := range shown {
-		d.Recipients[i] = shown[i].shown(f)
+		shown[i].show(f, &d.Recipients[i])
 	}
 }
 

@@ -65,6 +65,7 @@ type wordList struct {
 	ends [linearUpTo + 1]int32 // of the words, while the list is short
 	seen map[string]struct{}   // nil while it is
 	n    int
+	may  uint64 // bits of the words' marks: most new words are known to be new by them
 }
 
 // add adds the words of [SearchWords], which is what most of a merge's memory
@@ -79,19 +80,34 @@ func (w *wordList) add(text string) {
 		}
 		return
 	}
-	text = strings.ToLower(text)
 	for i := 0; i < len(text); i++ {
-		from := i
-		for i < len(text) && isWordByte(text[i]) {
+		if wordByte[text[i]] == 0 {
+			continue
+		}
+		// The word is written where it will stand if it is new.
+		end := len(w.text)
+		if end > 0 {
+			w.text = append(w.text, ' ')
+		}
+		from := len(w.text)
+		for i < len(text) && wordByte[text[i]] != 0 {
+			w.text = append(w.text, wordByte[text[i]])
 			i++
 		}
-		if i > from {
-			w.addWord(text[from:i])
+		if !w.keep(from) {
+			w.text = w.text[:end]
 		}
 	}
 }
 
+// isASCII looks at eight bytes at a time.
 func isASCII(s string) bool {
+	for len(s) >= 8 {
+		if eightBytes(s)&tops != 0 {
+			return false
+		}
+		s = s[8:]
+	}
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
@@ -100,40 +116,62 @@ func isASCII(s string) bool {
 	return true
 }
 
-// isWordByte tells a letter or digit in lower case ASCII.
-func isWordByte(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+// wordByte holds letters and digits of ASCII in lower case, and 0 for all else.
+var wordByte = func() (t [256]byte) {
+	for c := '0'; c <= '9'; c++ {
+		t[c] = byte(c)
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = byte(c), byte(c)
+	}
+	return t
+}()
 
 func (w *wordList) addWord(word string) {
-	if w.has(word) || len(w.text)+len(word) >= maxSearch {
-		return
-	}
-	if len(w.text) > 0 {
+	end := len(w.text)
+	if end > 0 {
 		w.text = append(w.text, ' ')
 	}
+	from := len(w.text)
 	w.text = append(w.text, word...)
-	if w.n < len(w.ends) {
-		w.ends[w.n] = int32(len(w.text)) //nolint:gosec // at most maxSearch
-	}
-	w.n++
-	if w.seen != nil {
-		w.seen[word] = struct{}{}
+	if !w.keep(from) {
+		w.text = w.text[:end]
 	}
 }
 
-func (w *wordList) has(word string) bool {
+// keep counts the word at the end of the text, from a place on, where it is new and there is room for it.
+func (w *wordList) keep(from int) bool {
+	word := w.text[from:]
+	mark := uint64(1) << ((uint(word[0])*7 + uint(word[len(word)-1]) + uint(len(word))*5) % 64)
+	if w.may&mark != 0 && w.has(word, w.text[:max(0, from-1)]) || max(0, from-1)+len(word) >= maxSearch {
+		return false
+	}
+	w.may |= mark
+	if w.n < len(w.ends) {
+		w.ends[w.n] = int32(len(w.text)) //nolint:gosec // not much more than maxSearch
+	}
+	w.n++
+	if w.seen != nil {
+		w.seen[string(word)] = struct{}{}
+	}
+	return true
+}
+
+// has tells whether a word is among the others.
+func (w *wordList) has(word, others []byte) bool {
 	if w.seen == nil && w.n > linearUpTo {
 		w.seen = make(map[string]struct{}, 4*linearUpTo)
-		for _, x := range strings.Fields(string(w.text)) {
+		for x := range strings.FieldsSeq(string(others)) {
 			w.seen[x] = struct{}{}
 		}
 	}
 	if w.seen != nil {
-		_, ok := w.seen[word]
+		_, ok := w.seen[string(word)]
 		return ok
 	}
 	from := 0
 	for _, end := range w.ends[:w.n] {
-		if int(end)-from == len(word) && string(w.text[from:end]) == word {
+		if int(end)-from == len(word) && string(others[from:end]) == string(word) {
 			return true
 		}
 		from = int(end) + 1

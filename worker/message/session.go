@@ -117,51 +117,72 @@ func (s *Session) writeTLS(w *writer) {
 	if s == nil || s.TLS == (postlog.TLS{}) {
 		return
 	}
-	w.object("tls", func() { writeTLS(w, s.TLS) })
+	w.begin(`"tls":`, '{')
+	writeTLS(w, s.TLS)
+	w.end('}')
 }
 
 func writeTLS(w *writer, t postlog.TLS) {
-	w.str("version", t.Version)
-	w.str("cipher", t.Cipher)
-	w.str("trust", t.Trust)
+	w.str(`"version":`, t.Version)
+	w.str(`"cipher":`, t.Cipher)
+	w.str(`"trust":`, t.Trust)
 }
 
 func (s *Session) write(w *writer) {
 	if s == nil || len(s.Checks)+len(s.RelaysTried)+len(s.DeliveryTLS) == 0 && s.Disconnect == "" {
 		return
 	}
-	w.object("session", func() {
-		w.array("checks", len(s.Checks), func(i int) {
+	w.begin(`"session":`, '{')
+	if len(s.Checks) > 0 {
+		w.begin(`"checks":`, '[')
+		for i := range s.Checks {
+			w.begin("", '{')
 			c := &s.Checks[i]
-			w.time("time", c.Time)
-			w.str("program", c.Program)
-			w.str("action", c.Action)
+			w.time(`"time":`, c.Time)
+			w.str(`"program":`, c.Program)
+			w.str(`"action":`, c.Action)
 			if c.HasScore {
-				w.float("score", c.Score)
+				w.float(`"score":`, c.Score)
 			}
-			w.str("text", c.Text)
-		})
-		w.array("relays_tried", len(s.RelaysTried), func(i int) {
-			w.time("time", s.RelaysTried[i].Time)
+			w.str(`"text":`, c.Text)
+			w.end('}')
+		}
+		w.end(']')
+	}
+	if len(s.RelaysTried) > 0 {
+		w.begin(`"relays_tried":`, '[')
+		for i := range s.RelaysTried {
+			w.begin("", '{')
+			w.time(`"time":`, s.RelaysTried[i].Time)
 			s.RelaysTried[i].Relay.write(w)
-			w.str("text", s.RelaysTried[i].Text)
-		})
-		w.array("delivery_tls", len(s.DeliveryTLS), func(i int) {
-			w.time("time", s.DeliveryTLS[i].Time)
+			w.str(`"text":`, s.RelaysTried[i].Text)
+			w.end('}')
+		}
+		w.end(']')
+	}
+	if len(s.DeliveryTLS) > 0 {
+		w.begin(`"delivery_tls":`, '[')
+		for i := range s.DeliveryTLS {
+			w.begin("", '{')
+			w.time(`"time":`, s.DeliveryTLS[i].Time)
 			s.DeliveryTLS[i].Relay.write(w)
 			writeTLS(w, s.DeliveryTLS[i].TLS)
-		})
-		if s.Disconnect != "" {
-			w.object("disconnect", func() {
-				for rest := s.Disconnect; rest != ""; {
-					var word string
-					word, rest, _ = strings.Cut(rest, " ")
-					command, count, _ := strings.Cut(word, "=")
-					w.str(command, count)
-				}
-			})
+			w.end('}')
 		}
-	})
+		w.end(']')
+	}
+	if s.Disconnect != "" {
+		w.begin(`"disconnect":`, '{')
+		for rest := s.Disconnect; rest != ""; {
+			var word string
+			word, rest, _ = strings.Cut(rest, " ")
+			command, count, _ := strings.Cut(word, "=")
+			w.b = append(append(append(w.b, '"'), command...), '"', ':') // a to z alone, see isCounter
+			w.str("", count)
+		}
+		w.end('}')
+	}
+	w.end('}')
 }
 
 // StoredSession reads the session back from a document's JSON; nil where it has

@@ -185,7 +185,7 @@ func folded(k corpusKey, again bool) string {
 			facts[i].event = nil
 		}
 	}
-	parts := incarnations(k.key, facts)
+	parts := incarnations(k.key, facts, new(factBuffer))
 	docs := make([]Document, len(parts))
 	for i := range parts {
 		fold(&docs[i], k.key, &parts[i], &Options{})

@@ -38,7 +38,7 @@ func (e *Event) parseDelivery() {
 	a := &e.Delivered
 	a.Incomplete = true
 	// What no comma follows may be the first half of a value: a cut delay would tell another arrival.
-	relay, s, ok := strings.Cut(s[len(", relay="):], ", ")
+	relay, s, ok := cutComma(s[len(", relay="):])
 	if ok {
 		a.Relay = parseRelay(relay)
 	}
@@ -51,7 +51,7 @@ func (e *Event) parseDelivery() {
 			return
 		}
 		var attribute string
-		if attribute, s, ok = strings.Cut(s, ", "); ok {
+		if attribute, s, ok = cutComma(s); ok {
 			a.takeAttribute(attribute)
 		}
 	}
@@ -64,6 +64,16 @@ func recipientMailbox(s string, follows func(rest string) bool) (addr, rest stri
 		return addr, rest, ok
 	}
 	return looseMailbox(s, follows)
+}
+
+// cutComma is strings.Cut at ", ". Attributes are short, for which a plain loop is quickest.
+func cutComma(s string) (before, after string, found bool) {
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == ',' && s[i+1] == ' ' {
+			return s[:i], s[i+2:], true
+		}
+	}
+	return s, "", false
 }
 
 func (a *Attempt) takeAttribute(s string) {
@@ -104,13 +114,37 @@ func (a *Attempt) takeDelays(s string) {
 // maxDelay is the longest delay believed, in seconds: a century.
 const maxDelay = 100 * 366 * 24 * 3600
 
+// powersOfTen are exact, and so is a division of whole numbers up to 2^53 by one of them: it is rounded once, as
+// strconv.ParseFloat rounds.
+var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
 // seconds parses a delay: a plain decimal number, not negative.
 func seconds(s string) (float64, bool) {
+	whole, decimals, point := int64(0), 0, false
 	for i := range len(s) {
-		if (s[i] < '0' || s[i] > '9') && s[i] != '.' {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			if len(s) <= 15 {
+				whole = whole*10 + int64(c-'0')
+			}
+			if point {
+				decimals++
+			}
+		case c == '.' && !point:
+			point = true
+		default:
 			return 0, false
 		}
 	}
+	if len(s) > 15 || len(s) < 2 && (s == "" || point) {
+		return longSeconds(s)
+	}
+	f := float64(whole) / powersOfTen[decimals]
+	return f, f <= maxDelay
+}
+
+// longSeconds is seconds for what has more digits than any delay.
+func longSeconds(s string) (float64, bool) {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || f > maxDelay || math.IsNaN(f) {
 		return 0, false
