@@ -57,6 +57,7 @@ type logReader struct {
 	headers postlog.Headers
 	year    int
 	last    time.Time // of the latest stamp that named no year; zero until there is one
+	stamp   time.Time // the same before the hour that comes twice was settled
 }
 
 // noSyslog says what an input is that has no syslog line. An empty one is
@@ -143,10 +144,12 @@ func (s *logReader) take(b *block) {
 		s.end(err)
 		return
 	}
-	if line, ok := s.parse(raw); ok {
-		b.lines = append(b.lines, line)
+	n := len(b.lines)
+	b.lines = slices.Grow(b.lines, 1)[:n+1]
+	if s.parseInto(&b.lines[n], raw) {
 		return
 	}
+	b.lines = b.lines[:n]
 	s.notSyslog++
 	if !s.found && (s.reader.lines >= probeLines || s.reader.bytes >= probeBytes) {
 		s.end(s.noSyslog())

@@ -96,8 +96,8 @@ func TestAMessageIsWrittenOnceTheWindowHasPassed(t *testing.T) {
 	s := &logReader{fixed: testYear, zone: time.UTC}
 	for i, raw := range lines {
 		reached = i
-		l, ok := s.parse(raw)
-		if !ok {
+		var l postlog.Line
+		if !s.parseInto(&l, raw) {
 			t.Fatal(raw)
 		}
 		if err := errors.Join(m.take(&l), m.landAll()); err != nil {

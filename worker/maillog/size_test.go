@@ -10,6 +10,7 @@ import (
 
 	"github.com/postweave/postweave/test/heap"
 	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/postlog"
 )
 
 // retries is the log of a message that is tried for three recipients in turn,
@@ -133,8 +134,8 @@ func TestVainLooksAreBounded(t *testing.T) {
 	defer m.flow.close()
 	s := &logReader{fixed: testYear, zone: time.UTC}
 	for _, raw := range lines {
-		l, ok := s.parse(raw)
-		if !ok {
+		var l postlog.Line
+		if !s.parseInto(&l, raw) {
 			t.Fatal(raw)
 		}
 		if err := m.take(&l); err != nil {

@@ -14,18 +14,18 @@ const halfYear = 183 * 24 * time.Hour
 // parse reads a line. A stamp without a year is placed within half a year of
 // the one before it, so that January follows December, and a December line that comes a little
 // late stays where it belongs.
-func (s *logReader) parse(raw string) (line postlog.Line, ok bool) {
+func (s *logReader) parseInto(line *postlog.Line, raw string) bool {
 	var err error
 	switch {
 	case namesYear(raw):
-		err = s.headers.Parse(&line, raw, 0, s.zone)
+		err = s.headers.Parse(line, raw, 0, s.zone)
 	case s.last.IsZero():
-		line, err = s.parseFirst(raw)
+		err = s.parseFirst(line, raw)
 	default:
-		line, err = s.parseNext(raw)
+		err = s.parseNext(line, raw)
 	}
 	s.found = s.found || err == nil
-	return line, err == nil
+	return err == nil
 }
 
 // namesYear tells an RFC 3339 stamp, perhaps behind a priority.
@@ -36,11 +36,14 @@ func namesYear(raw string) bool {
 	return raw != "" && raw[0] >= '0' && raw[0] <= '9'
 }
 
-func (s *logReader) parseNext(raw string) (postlog.Line, error) {
-	var line postlog.Line
-	err := s.headers.Parse(&line, raw, s.year, s.zone)
+func (s *logReader) parseNext(line *postlog.Line, raw string) error {
+	err := s.headers.Parse(line, raw, s.year, s.zone)
+	if err == nil && line.Time == s.stamp { //nolint:staticcheck // the very same, as most are
+		line.Time = s.last
+		return nil
+	}
 	if err != nil && (!errors.Is(err, postlog.ErrNoTime) || !leapDay(raw)) {
-		return line, err
+		return err
 	}
 	// Without a time, this is the February 29 of a leap year that begins here.
 	year := s.year
@@ -51,15 +54,16 @@ func (s *logReader) parseNext(raw string) (postlog.Line, error) {
 		year--
 	}
 	if year != s.year {
-		if err = s.headers.Parse(&line, raw, year, s.zone); err != nil {
-			return line, err
+		if err = s.headers.Parse(line, raw, year, s.zone); err != nil {
+			return err
 		}
 	}
+	s.stamp = line.Time
 	if away := line.Time.Sub(s.last); (away > foldGap || away < -DefaultWindow) && s.zone != time.UTC {
 		line.Time = s.unfold(line.Time)
 	}
 	s.last, s.year = line.Time, year
-	return line, nil
+	return nil
 }
 
 // foldGap is how far a stamp must be ahead of the one before to be looked at
@@ -91,23 +95,22 @@ func (s *logReader) unfold(t time.Time) time.Time {
 
 // parseFirst settles the year by the first stamp without one. A date after the
 // last change is of the year before; the loop goes further back only for a February 29.
-func (s *logReader) parseFirst(raw string) (postlog.Line, error) {
+func (s *logReader) parseFirst(line *postlog.Line, raw string) error {
 	year, newest := s.fixed, s.mod.Add(24*time.Hour)
 	if year == 0 {
 		year = s.mod.In(s.zone).Year()
 	}
-	var line postlog.Line
-	err := s.headers.Parse(&line, raw, year, s.zone)
+	err := s.headers.Parse(line, raw, year, s.zone)
 	for back := 0; s.fixed == 0 && back < 8 && (errors.Is(err, postlog.ErrNoTime) && leapDay(raw) || err == nil && line.Time.After(newest)); back++ {
 		year--
-		err = s.headers.Parse(&line, raw, year, s.zone)
+		err = s.headers.Parse(line, raw, year, s.zone)
 	}
 	if err == nil {
 		// Nothing is before it: in the hour that comes twice it is the earlier one, whatever time.Date gives.
 		line.Time = s.unfold(line.Time)
 		s.last, s.year = line.Time, year
 	}
-	return line, err
+	return err
 }
 
 func leapDay(raw string) bool {

@@ -121,7 +121,7 @@ func TestStartsAreThoseOfTheSimpleRules(t *testing.T) {
 			stamp := origin.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "second")) * time.Second)
 			lines = append(lines, Line{stamp, "postfix/" + program, fmt.Sprint(i), shortID + ": " + text})
 		}
-		facts := read(lines, new(factBuffer))
+		facts := read(lines, "", new(factBuffer))
 		if got, want := findStarts(facts, origins(facts, nil)), simpleStarts(facts); !slices.Equal(got, want) {
 			t.Fatalf("got  %v\nwant %v", got, want)
 		}

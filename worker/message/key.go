@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"strconv"
 	"time"
+
+	"github.com/postweave/postweave/worker/postlog"
 )
 
 // Key names the messages that share a queue id on a host. A long queue id has
@@ -12,6 +14,14 @@ import (
 type Key struct {
 	Host    string // syslog hostname
 	QueueID string // case matters
+}
+
+// validID is the key's queue id, nothing where it could be none of Postfix.
+func validID(k Key) string {
+	if postlog.ValidQueueID(k.QueueID) {
+		return k.QueueID
+	}
+	return ""
 }
 
 // CleanHost returns a syslog hostname as a Key has it: valid UTF-8 without NUL

@@ -26,7 +26,15 @@ const MaxLine = 32 << 10
 // NUL, no white space at its end, at most [MaxLine] bytes. It changes
 // nothing in what it returned before, so that a line read back from a document is the same line.
 func (l Line) normal() (n Line, cut bool) {
-	l.Time = l.Time.UTC()
+	cut = l.normalize()
+	return l, cut
+}
+
+// normalize is normal in place.
+func (l *Line) normalize() (cut bool) {
+	if l.Time.Location() != time.UTC {
+		l.Time = l.Time.UTC()
+	}
 	if l.Time.Nanosecond()%int(time.Microsecond) != 0 {
 		l.Time = l.Time.Truncate(time.Microsecond)
 	}
@@ -36,13 +44,29 @@ func (l Line) normal() (n Line, cut bool) {
 	if !isWord(l.PID) {
 		l.PID, _ = clean(l.PID)
 	}
-	l.Text, cut = clean(l.Text)
-	return l, cut
+	if !isClean(l.Text) {
+		l.Text, cut = clean(l.Text)
+	}
+	return cut
+}
+
+// isClean tells a text that clean would leave as it is, as nearly all are.
+func isClean(s string) bool {
+	n := len(s)
+	return n == 0 || n < MaxLine/2 && s[n-1] != ' ' && printable(s)
 }
 
 // isWord tells a short text of printable ASCII without spaces, which clean
 // would leave as it is.
 func isWord(s string) bool {
+	var bad uint64
+	for ; len(s) >= 8 && len(s) < 256; s = s[8:] {
+		x := eightBytes(s)
+		bad |= x | (x - ('!' * ones)) | (x + ones)
+	}
+	if bad&tops != 0 {
+		return false
+	}
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] >= 0x7f {
 			return false
@@ -52,9 +76,6 @@ func isWord(s string) bool {
 }
 
 func clean(s string) (_ string, cut bool) {
-	if n := len(s); n > 0 && n < MaxLine/2 && s[n-1] != ' ' && printable(s) {
-		return s, false // as nearly all are
-	}
 	if !utf8.ValidString(s) {
 		s = strings.Map(func(r rune) rune { return r }, s) // one U+FFFD a byte, as other decoders do
 	}
@@ -116,19 +137,21 @@ func (b *factBuffer) release() {
 // Elasticsearch keeps no order within one, so no order of arrival is looked at.
 //
 // The facts lie in buf, and what they say too.
-func read(lines []Line, buf *factBuffer) []fact {
+//
+// id is the key's queue id, where it is a valid one: it only saves time.
+func read(lines []Line, id string, buf *factBuffer) []fact {
 	buf.facts = slices.Grow(buf.facts[:0], len(lines))[:len(lines)]
 	facts := buf.facts
 	if len(lines) > fewFacts {
 		var e postlog.Event
 		for i := range lines {
-			facts[i].take(&lines[i], &e)
+			facts[i].take(&lines[i], id, &e)
 			facts[i].event = nil
 		}
 	} else {
 		buf.events = slices.Grow(buf.events[:0], len(lines))[:len(lines)]
 		for i := range lines {
-			facts[i].take(&lines[i], &buf.events[i])
+			facts[i].take(&lines[i], id, &buf.events[i])
 		}
 	}
 	order(facts)
@@ -136,9 +159,10 @@ func read(lines []Line, buf *factBuffer) []fact {
 }
 
 // take makes a fact of a line; what it says goes into e.
-func (f *fact) take(l *Line, e *postlog.Event) {
-	f.Line, f.cut = l.normal()
-	postlog.ParseInto(e, f.Program, f.Text)
+func (f *fact) take(l *Line, id string, e *postlog.Event) {
+	f.Line = *l
+	f.cut = f.normalize()
+	postlog.ParseOf(id, e, f.Program, f.Text)
 	f.event, f.kind = e, e.Kind
 	f.delay, f.hasDelay = e.Delivered.Delay, e.Delivered.HasDelay
 	f.size, f.hasSize = e.Size, e.HasSize

@@ -199,13 +199,13 @@ func TestDocsLackNoLines(t *testing.T) {
 	}
 }
 
-// daemonCases reads the daemons that postlog.ParseInto tells apart.
+// daemonCases reads the daemons that postlog tells apart.
 func daemonCases(t *testing.T) []string {
 	t.Helper()
 	var out []string
 	ast.Inspect(source(t, "parse.go"), func(n ast.Node) bool {
 		f, ok := n.(*ast.FuncDecl)
-		if ok && f.Name.Name != "ParseInto" {
+		if ok && f.Name.Name != "parse" {
 			return false
 		}
 		if c, ok := n.(*ast.CaseClause); ok {

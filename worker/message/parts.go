@@ -117,7 +117,7 @@ func (p *Part) AppendJSON(b []byte) []byte {
 func (p *Part) With(lines []Line) Part {
 	q := *p
 	q.Lines = nil
-	facts := read(append(append(make([]Line, 0, len(p.Lines)+len(lines)), p.Lines...), lines...), new(factBuffer))
+	facts := read(append(append(make([]Line, 0, len(p.Lines)+len(lines)), p.Lines...), lines...), "", new(factBuffer))
 	for i := range facts {
 		q.Lines = append(q.Lines, facts[i].Line)
 	}

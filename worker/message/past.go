@@ -31,7 +31,7 @@ func MergeAfter(k Key, lines []Line, past Past, o Options) (docs []Document, now
 
 // mergeAfter makes the documents in the place of others, which it overwrites.
 func mergeAfter(k Key, lines []Line, past Past, o *Options, buf *factBuffer, old []Document) (docs []Document, now Past, late int) {
-	facts := read(lines, buf)
+	facts := read(lines, validID(k), buf)
 	parts := incarnations(k, facts, buf)
 	long := postlog.IsLongQueueID(k.QueueID)
 	if past != (Past{}) {

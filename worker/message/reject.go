@@ -23,7 +23,7 @@ func IsReject(e *postlog.Event) bool {
 func Reject(host string, line Line, o Options) Document {
 	buf := buffers.Get().(*factBuffer)
 	defer buf.release()
-	facts := read([]Line{line}, buf)
+	facts := read([]Line{line}, "", buf)
 	return rejectDocument(host, &facts[0], &o)
 }
 
@@ -32,7 +32,7 @@ func Reject(host string, line Line, o Options) Document {
 func RejectOf(host string, line Line, o Options) (d Document, ok bool) {
 	buf := buffers.Get().(*factBuffer)
 	defer buf.release()
-	facts := read([]Line{line}, buf)
+	facts := read([]Line{line}, "", buf)
 	if !IsReject(facts[0].event) {
 		return d, false
 	}

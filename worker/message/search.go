@@ -62,11 +62,14 @@ func searchWords(d *Document) string {
 // wordList is a list of words without repeats, separated by spaces.
 type wordList struct {
 	text []byte
-	ends [linearUpTo + 1]int32 // of the words, while the list is short
+	ends [wordsUpTo]int32 // of the words, while the list is short
 	seen map[string]struct{}   // nil while it is
 	n    int
-	may  uint64 // bits of the words' marks: most new words are known to be new by them
+	may  [4]uint64 // bits of the words' marks: most new words are known to be new by them
 }
+
+// wordsUpTo is the number of words up to which they are searched without a map.
+const wordsUpTo = 64
 
 // add adds the words of [SearchWords], which is what most of a merge's memory
 // would go to, were plain ASCII not cut up where it stands.
@@ -142,11 +145,12 @@ func (w *wordList) addWord(word string) {
 // keep counts the word at the end of the text, from a place on, where it is new and there is room for it.
 func (w *wordList) keep(from int) bool {
 	word := w.text[from:]
-	mark := uint64(1) << ((uint(word[0])*7 + uint(word[len(word)-1]) + uint(len(word))*5) % 64)
-	if w.may&mark != 0 && w.has(word, w.text[:max(0, from-1)]) || max(0, from-1)+len(word) >= maxSearch {
+	hash := (uint(word[0])*31+uint(word[len(word)-1]))*31 + uint(word[len(word)/2]) + uint(len(word))<<3
+	part, mark := &w.may[hash>>6%4], uint64(1)<<(hash%64)
+	if *part&mark != 0 && w.has(word, w.text[:max(0, from-1)]) || max(0, from-1)+len(word) >= maxSearch {
 		return false
 	}
-	w.may |= mark
+	*part |= mark
 	if w.n < len(w.ends) {
 		w.ends[w.n] = int32(len(w.text)) //nolint:gosec // not much more than maxSearch
 	}
@@ -159,8 +163,8 @@ func (w *wordList) keep(from int) bool {
 
 // has tells whether a word is among the others.
 func (w *wordList) has(word, others []byte) bool {
-	if w.seen == nil && w.n > linearUpTo {
-		w.seen = make(map[string]struct{}, 4*linearUpTo)
+	if w.seen == nil && w.n > wordsUpTo {
+		w.seen = make(map[string]struct{}, 4*wordsUpTo)
 		for x := range strings.FieldsSeq(string(others)) {
 			w.seen[x] = struct{}{}
 		}

@@ -172,14 +172,14 @@ func TestLinesThatAreParsedAgain(t *testing.T) {
 			t.Fatalf("%v:\nkept  %s\nagain %s", k.key, kept, again)
 		}
 	}
-	facts := read(retried(fewFacts), new(factBuffer))
+	facts := read(retried(fewFacts), "", new(factBuffer))
 	if i := slices.IndexFunc(facts, func(f fact) bool { return f.event != nil }); i >= 0 {
 		t.Errorf("what line %d of %d says is kept", i, len(facts))
 	}
 }
 
 func folded(k corpusKey, again bool) string {
-	facts := read(k.lines, new(factBuffer))
+	facts := read(k.lines, "", new(factBuffer))
 	for i := range facts {
 		if again {
 			facts[i].event = nil

@@ -17,12 +17,38 @@ func Parse(program, text string) (e Event) {
 // ParseInto is [Parse] into an event that the caller has: an event is some 600
 // bytes, which are not to be copied for each line.
 func ParseInto(e *Event, program, text string) {
-	*e = Event{Service: program, Daemon: program[strings.LastIndexByte(program, '/')+1:]}
+	*e = Event{Service: program, Daemon: daemonOf(program)}
 	e.Level, text = splitLevel(text)
 	e.QueueID, e.Text, e.NoQueue = splitQueueID(text)
 	if e.QueueID == "" && !e.NoQueue {
 		return
 	}
+	e.parse()
+}
+
+// ParseOf is [ParseInto] for a line that is expected to begin with a queue id, which must be a valid one: that it does
+// is told by a comparison.
+func ParseOf(id string, e *Event, program, text string) {
+	if n := len(id); n == 0 || len(text) <= n+1 || text[n] != ':' || text[n+1] != ' ' || text[:n] != id {
+		ParseInto(e, program, text)
+		return
+	}
+	*e = Event{Service: program, Daemon: daemonOf(program), QueueID: text[:len(id)], Text: text[len(id)+2:]}
+	e.parse()
+}
+
+// daemonOf is the last element of a program name.
+func daemonOf(program string) string {
+	for i := len(program) - 1; i >= 0; i-- {
+		if program[i] == '/' {
+			return program[i+1:]
+		}
+	}
+	return program
+}
+
+// parse reads what follows the queue id.
+func (e *Event) parse() {
 	switch e.Daemon {
 	case "smtpd":
 		e.parseSMTPD()

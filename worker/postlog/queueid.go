@@ -111,17 +111,33 @@ const maxUnixSeconds = 253402300799
 // splitQueueID takes "ID: rest" apart. noqueue is true for "NOQUEUE: rest",
 // which stands where Postfix has no queue file yet, and for "proxy-reject:", which stays.
 func splitQueueID(text string) (id, rest string, noqueue bool) {
-	colon := strings.IndexByte(text, ':')
-	if colon < minShortID || colon > maxQueueID || colon+1 < len(text) && text[colon+1] != ' ' {
+	// One look at each byte up to the colon tells nearly all texts apart.
+	hex, colon := true, 0
+	for ; ; colon++ {
+		if colon == len(text) || colon > maxQueueID {
+			return "", text, false
+		}
+		c := text[colon]
+		if c == ':' {
+			break
+		}
+		if c == ' ' {
+			return "", text, false
+		}
+		hex = hex && (c >= '0' && c <= '9' || c >= 'A' && c <= 'F')
+	}
+	if colon < minShortID || colon+1 < len(text) && text[colon+1] != ' ' {
 		return "", text, false
 	}
-	id, rest = text[:colon], strings.TrimPrefix(text[colon+1:], " ")
+	id, rest = text[:colon], text[min(colon+2, len(text)):]
 	switch {
+	case hex:
+		return id, rest, false
 	case id == "NOQUEUE":
 		return "", rest, true
 	case id == proxyReject:
 		return "", text, true
-	case ValidQueueID(id):
+	case IsLongQueueID(id):
 		return id, rest, false
 	}
 	return "", text, false
