@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/postweave/postweave/worker/message"
-	"github.com/postweave/postweave/worker/postlog"
 )
 
 // What the things that are held take, in bytes, beside their text. The figures
@@ -48,12 +47,12 @@ type group struct {
 
 func (g *group) key() message.Key { return message.Key{Host: g.host.name, QueueID: g.id} }
 
-func (g *group) add(l *postlog.Line) (grown int64) {
-	g.lines = append(g.lines, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
+func (g *group) add(l *message.Line) (grown int64) {
+	g.lines = append(g.lines, *l)
 	if l.Time.After(g.last) {
 		g.last = l.Time
 	}
-	g.mayEnd = g.mayEnd || mayEnd(l.Text)
+	g.mayEnd = g.mayEnd || mayEnd(g.id, l.Text)
 	grown = int64(len(l.Program)+len(l.PID)+len(l.Text)) + lineCost
 	g.size += grown
 	return grown
@@ -62,18 +61,59 @@ func (g *group) add(l *postlog.Line) (grown int64) {
 // mayEnd tells whether a line may say the end of its message. It only saves
 // vain looks: whether a message has ended, its document says (Document.Open). Left out is
 // what a message that stays in the queue for days repeats.
-func mayEnd(text string) bool {
-	_, rest, _ := strings.Cut(text, ": ")
-	for _, p := range [...]string{"to=<", "from=<", "client=", "message-id=", "uid=", "host ", "conversation with ", "lost connection with "} {
-		if strings.HasPrefix(rest, p) {
-			return false
+func mayEnd(id, text string) bool {
+	if n := len(id) + len(": "); len(text) > n && text[:len(id)] == id {
+		text = text[n:]
+	} else {
+		_, text, _ = strings.Cut(text, ": ")
+	}
+	if text == "" {
+		return true
+	}
+	switch text[0] {
+	case 't', 'f', 'c', 'm', 'u', 'h', 'l':
+		for _, p := range [...]string{"to=<", "from=<", "client=", "message-id=", "uid=", "host ", "conversation with ", "lost connection with "} {
+			if strings.HasPrefix(text, p) {
+				return false
+			}
 		}
 	}
 	return true
 }
 
 // list is groups in order of creation.
-type list struct{ first, last *group }
+type list struct {
+	first, last *group
+	unused      []*group // their memory is used again
+}
+
+// Bounds on what is kept of groups that are done with.
+const (
+	fewLines   = 16
+	mostUnused = 4096
+)
+
+// spare returns an empty group that is in no list.
+func (l *list) spare() *group {
+	n := len(l.unused)
+	if n == 0 {
+		return &group{lines: make([]message.Line, 0, fewLines)}
+	}
+	g := l.unused[n-1]
+	l.unused = l.unused[:n-1]
+	return g
+}
+
+// spared takes a group that nothing refers to any more.
+func (l *list) spared(g *group) {
+	if cap(g.lines) > 2*fewLines || len(l.unused) == mostUnused {
+		return
+	}
+	clear(g.lines)
+	clear(g.found)
+	*g = group{lines: g.lines[:0], found: g.found[:0]}
+	l.unused = append(l.unused, g)
+}
 
 func (l *list) add(g *group) {
 	g.prev = l.last

@@ -65,7 +65,7 @@ func (h *host) found(id string, f message.Finding) {
 	case g.flying:
 		g.later = append(g.later, f)
 	default:
-		if g.found == nil {
+		if cap(g.found) == 0 {
 			g.found = make([]message.Finding, 0, 2) // as it comes and as it goes
 		}
 		g.found = append(g.found, f)

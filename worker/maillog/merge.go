@@ -147,7 +147,8 @@ func (m *merger) take(l *postlog.Line) error {
 	case noqueue:
 		return m.takeReject(h, l)
 	default:
-		h.sessions.Add(message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
+		x := message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}
+		h.sessions.AddLine(&x)
 	}
 	m.report.NoQueueID++
 	return nil
@@ -177,7 +178,7 @@ func (m *merger) takeReject(h *host, l *postlog.Line) error {
 
 // hold adds a line to the group of its key.
 func (m *merger) hold(h *host, id string, l *postlog.Line) error {
-	h.sessions.Claim(id, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
+	line := message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}
 	g := h.open[id]
 	if g != nil && g.flying {
 		if err := m.landGroup(g); err != nil {
@@ -187,11 +188,13 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 	}
 	if g == nil {
 		if m.spill.has(h.name, id) {
-			return m.spill.addLine(h.name, id, message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text})
+			h.sessions.ClaimLine(strings.Clone(id), &line)
+			return m.spill.addLine(h.name, id, line)
 		}
-		g = m.open(h, id)
+		g = m.open(h, strings.Clone(id))
 	}
-	m.held += g.add(l)
+	h.sessions.ClaimLine(g.id, &line)
+	m.held += g.add(&line)
 	if g.mayEnd && !g.queued {
 		h.enqueue(g, m.Window)
 	}
@@ -205,7 +208,8 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 }
 
 func (m *merger) open(h *host, id string) *group {
-	g := &group{host: h, id: id, size: groupCost, lines: make([]message.Line, 0, 8)}
+	g := m.groups.spare()
+	g.host, g.id, g.size = h, id, groupCost
 	g.past, _ = h.recall(id)
 	h.open[id] = g
 	m.groups.add(g)
@@ -252,14 +256,21 @@ func (m *merger) sendEnded(g *group) error {
 
 // settle lets go of a group that was written.
 func (m *merger) settle(g *group, now message.Past) {
-	m.drop(g)
-	h := g.host
-	if _, known := h.recall(g.id); !known {
+	h, id := g.host, g.id
+	known := false
+	if g.past != (message.Past{}) { // it was remembered, and may be still
+		_, known = h.recall(id)
+		delete(h.before, id)
+	}
+	if !known {
 		m.held += pastCost
 		m.records++
 	}
-	delete(h.before, g.id)
-	h.written[strings.Clone(g.id)] = now
+	h.written[id] = now
+	m.drop(g)
+	if !g.queued {
+		m.groups.spared(g)
+	}
 }
 
 // drop lets go of a group's lines.
@@ -268,7 +279,6 @@ func (m *merger) drop(g *group) {
 	m.held -= g.size
 	delete(g.host.open, g.id)
 	m.groups.remove(g)
-	g.lines = nil
 }
 
 func (m *merger) recordsForgotten(n int) {

@@ -49,6 +49,7 @@ func (m *merger) spillGroup(g *group) error {
 	}
 	m.spill.mark(h.name, g.id)
 	m.drop(g)
+	g.lines = nil
 	return nil
 }
 

@@ -62,8 +62,8 @@ func searchWords(d *Document) string {
 // wordList is a list of words without repeats, separated by spaces.
 type wordList struct {
 	text []byte
-	ends [wordsUpTo]int32 // of the words, while the list is short
-	seen map[string]struct{}   // nil while it is
+	ends [wordsUpTo]int32    // of the words, while the list is short
+	seen map[string]struct{} // nil while it is
 	n    int
 	may  [4]uint64 // bits of the words' marks: most new words are known to be new by them
 }

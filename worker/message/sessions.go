@@ -32,10 +32,11 @@ type Sessions struct {
 	// Dropped counts the events let go for that.
 	Dropped int
 
-	processes map[process]*processLog
-	due       []look // in order of time, once sorted
-	next      int    // in due
-	mixed     bool   // due has to be sorted
+	processes map[string]*processLog  // by pid, which programs seldom share
+	others    map[process]*processLog // where they do
+	due       []look                  // in order of time, once sorted
+	next      int                     // in due
+	mixed     bool                    // due has to be sorted
 	mentions  []mention
 	saved     map[string][]mention // by LMTP session
 	held      int                  // events
@@ -106,7 +107,10 @@ const (
 
 // Add takes a line without a queue id at its start. Others, and those that tell
 // nothing about a session, are ignored.
-func (s *Sessions) Add(l Line) {
+func (s *Sessions) Add(l Line) { s.AddLine(&l) }
+
+// AddLine is Add of a line that the caller has.
+func (s *Sessions) AddLine(l *Line) {
 	if !postlog.IsContext(l.Program, l.Text) {
 		return
 	}
@@ -120,17 +124,33 @@ func (s *Sessions) Add(l Line) {
 
 func daemonOf(program string) string { return program[strings.LastIndexByte(program, '/')+1:] }
 
-func (s *Sessions) process(l Line, daemon string) *processLog {
-	k := process{l.Program, l.PID}
-	p := s.processes[k]
-	if p == nil {
-		if s.processes == nil {
-			s.processes = make(map[process]*processLog)
-		}
-		p = &processLog{process: k, server: daemon == "smtpd", sorted: true}
-		s.processes[k] = p
+func (s *Sessions) process(l *Line, daemon string) *processLog {
+	first := s.processes[l.PID]
+	if first != nil && first.program == l.Program {
+		return first
+	}
+	if p := s.others[process{l.Program, l.PID}]; p != nil {
+		return p
+	}
+	if s.processes == nil {
+		s.processes, s.others = make(map[string]*processLog), make(map[process]*processLog)
+	}
+	p := &processLog{process: process{strings.Clone(l.Program), strings.Clone(l.PID)}, server: daemon == "smtpd", sorted: true}
+	if first == nil {
+		s.processes[p.pid] = p
+	} else {
+		s.others[p.process] = p
 	}
 	return p
+}
+
+// forget lets go of a process of which nothing is held.
+func (s *Sessions) forget(p *processLog) {
+	if s.processes[p.pid] == p {
+		delete(s.processes, p.pid)
+	} else {
+		delete(s.others, p.process)
+	}
 }
 
 func (s *Sessions) put(p *processLog, e event) {
@@ -156,7 +176,7 @@ func (s *Sessions) count() {
 	}
 }
 
-func (s *Sessions) addMention(l Line) {
+func (s *Sessions) addMention(l *Line) {
 	c := postlog.ParseContext(l.Program, l.Text)
 	m := mention{at: l.Time, id: c.QueueID, check: SessionCheck{
 		Time: l.Time, Program: l.Program, Action: c.Action, Text: cutRunes(c.Text, maxValue), Score: c.Score, HasScore: c.HasScore,
@@ -177,15 +197,18 @@ func (s *Sessions) addMention(l Line) {
 
 // Claim takes a line that begins with a queue id. Those by which a process
 // shows whom it works for are kept.
-func (s *Sessions) Claim(id string, l Line) {
+func (s *Sessions) Claim(id string, l Line) { s.ClaimLine(id, &l) }
+
+// ClaimLine is Claim of a line that the caller has.
+func (s *Sessions) ClaimLine(id string, l *Line) {
 	daemon := daemonOf(l.Program)
 	switch daemon {
 	case "smtpd":
-		if !claims(l.Text, "client=") {
+		if !claims(id, l.Text, "client=") {
 			return
 		}
 	case "smtp", "lmtp":
-		if !claims(l.Text, "to=<") {
+		if !claims(id, l.Text, "to=<") {
 			return
 		}
 		s.claimSaved(id, l)
@@ -195,13 +218,16 @@ func (s *Sessions) Claim(id string, l Line) {
 	s.put(s.process(l, daemon), event{l.Time.UnixMicro(), l.Text, id})
 }
 
-func claims(text, what string) bool {
+func claims(id, text, what string) bool {
+	if n := len(id) + len(": "); len(text) > n && text[:len(id)] == id {
+		return strings.HasPrefix(text[n:], what)
+	}
 	_, rest, ok := strings.Cut(text, ": ")
 	return ok && strings.HasPrefix(rest, what)
 }
 
 // claimSaved joins a delivery to dovecot with dovecot's own lines.
-func (s *Sessions) claimSaved(id string, l Line) {
+func (s *Sessions) claimSaved(id string, l *Line) {
 	if len(s.saved) == 0 || !strings.HasSuffix(l.Text, " Saved)") {
 		return
 	}
@@ -259,7 +285,7 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 		}
 		left := len(p.live())
 		if s.held += left; left == 0 && len(p.past) == 0 {
-			delete(s.processes, p.process)
+			s.forget(p)
 		}
 	}
 	for ; s.next < len(s.due) && s.due[s.next].at < until; s.next++ {
@@ -272,6 +298,9 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 	if k := keep.UnixMicro(); k-s.swept > sweepEvery.Microseconds() {
 		s.swept = k
 		for _, p := range s.processes { // what a process leaves that says nothing more
+			settle(p)
+		}
+		for _, p := range s.others {
 			settle(p)
 		}
 	}

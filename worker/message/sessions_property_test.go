@@ -89,7 +89,7 @@ func TestSettlingBitByBit(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("bit by bit %v\n  at once %v", got, want)
 		}
-		if s.held != 0 || len(s.processes) != 0 {
+		if s.held != 0 || len(s.processes)+len(s.others) != 0 {
 			t.Fatalf("%d events of %d processes are left", s.held, len(s.processes))
 		}
 	})
