@@ -55,6 +55,7 @@ type Document struct {
 	Session       *Session // beside the lines in Log; nil where nothing was found
 	searchedWords string
 	maxLogLines   int
+	plainLog      bool // all lines of Log stand for themselves in JSON
 }
 
 // reset empties the document and keeps its lists' memory.

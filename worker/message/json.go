@@ -22,6 +22,8 @@ func (d *Document) AppendJSON(b []byte) []byte {
 
 // appendJSON writes the document with a piece of its log and the number of the
 // others.
+//
+// The lines are the document's own.
 func (d *Document) appendJSON(b []byte, log []Line, others int) []byte {
 	w := writer{b: append(b, '{')}
 	w.str(`"kind":`, d.Kind)
@@ -92,7 +94,7 @@ func (d *Document) appendJSON(b []byte, log []Line, others int) []byte {
 	}
 	w.strs(`"warnings":`, d.Warnings)
 	w.int(`"unparsed":`, int64(d.Unparsed))
-	writeLog(&w, log, others)
+	writeLog(&w, log, others, d.plainLog)
 	w.int(`"schema":`, Schema)
 	return w.whole()
 }
@@ -331,16 +333,19 @@ func (w *writer) time(name string, t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	w.b = append(append(w.b, name...), '"')
+	w.b = append(w.moment(append(append(w.b, name...), '"'), t), '"', ',')
+}
+
+// moment appends a time.
+func (w *writer) moment(b []byte, t time.Time) []byte {
 	if second := t.Unix(); !w.known || second != w.second {
 		if year := t.UTC().Year(); year < 0 || year > 9999 {
-			w.b = append(appendTime(w.b, t.UTC()), '"', ',')
-			return
+			return appendTime(b, t.UTC())
 		}
 		w.second, w.known = second, true
 		appendSecond(w.stamp[:0], t.UTC())
 	}
-	w.b = append(appendFraction(append(w.b, w.stamp[:]...), t.Nanosecond()), '"', ',')
+	return appendFraction(append(b, w.stamp[:]...), t.Nanosecond())
 }
 
 // appendTime is AppendFormat("2006-01-02T15:04:05.000Z"), or with six digits of
@@ -380,6 +385,15 @@ func appendFraction(b []byte, nanos int) []byte {
 }
 
 func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
+
+// line writes a line of a log that stands for itself in JSON, as writeLines would.
+func (w *writer) line(l *Line) {
+	b := w.moment(append(w.b, `{"time":"`...), l.Time)
+	b = append(append(b, `","program":"`...), l.Program...)
+	b = append(append(b, `","pid":"`...), l.PID...)
+	b = append(append(b, `","text":"`...), l.Text...)
+	w.b = append(b, `"},`...)
+}
 
 // begin opens an object or a list; end closes it.
 func (w *writer) begin(name string, bracket byte) { w.b = append(append(w.b, name...), bracket) }

@@ -26,17 +26,21 @@ const MaxLine = 32 << 10
 // NUL, no white space at its end, at most [MaxLine] bytes. It changes
 // nothing in what it returned before, so that a line read back from a document is the same line.
 func (l Line) normal() (n Line, cut bool) {
-	cut = l.normalize()
+	_, cut = l.normalize()
 	return l, cut
 }
 
-// normalize is normal in place.
-func (l *Line) normalize() (cut bool) {
+// normalize is normal in place. plain tells that all of the line is known to stand for itself in JSON.
+func (l *Line) normalize() (plain, cut bool) {
 	if l.Time.Location() != time.UTC {
 		l.Time = l.Time.UTC()
 	}
 	if l.Time.Nanosecond()%int(time.Microsecond) != 0 {
 		l.Time = l.Time.Truncate(time.Microsecond)
+	}
+	// What is plain and does not end in a space clean would leave as it is.
+	if plain = isPlain(l.Program) && isPlain(l.PID) && isPlain(l.Text); plain {
+		return true, false
 	}
 	if !isWord(l.Program) {
 		l.Program, _ = clean(l.Program)
@@ -44,16 +48,14 @@ func (l *Line) normalize() (cut bool) {
 	if !isWord(l.PID) {
 		l.PID, _ = clean(l.PID)
 	}
-	if !isClean(l.Text) {
-		l.Text, cut = clean(l.Text)
-	}
-	return cut
+	l.Text, cut = clean(l.Text)
+	return false, cut
 }
 
-// isClean tells a text that clean would leave as it is, as nearly all are.
-func isClean(s string) bool {
+// isPlain tells a text that stands for itself in JSON, is no longer than any that is cut, and does not end in a space.
+func isPlain(s string) bool {
 	n := len(s)
-	return n == 0 || n < MaxLine/2 && s[n-1] != ' ' && printable(s)
+	return n == 0 || n < MaxLine/2 && s[n-1] != ' ' && plainPrefix(s) == n
 }
 
 // isWord tells a short text of printable ASCII without spaces, which clean
@@ -106,6 +108,7 @@ type fact struct {
 	hasDelay bool
 	hasSize  bool
 	cut      bool // the line was longer than MaxLine
+	plain    bool // all of it stands for itself in JSON
 }
 
 // fewFacts is the number of lines up to which all their events are kept. An event
@@ -161,7 +164,7 @@ func read(lines []Line, id string, buf *factBuffer) []fact {
 // take makes a fact of a line; what it says goes into e.
 func (f *fact) take(l *Line, id string, e *postlog.Event) {
 	f.Line = *l
-	f.cut = f.normalize()
+	f.plain, f.cut = f.normalize()
 	postlog.ParseOf(id, e, f.Program, f.Text)
 	f.event, f.kind = e, e.Kind
 	f.delay, f.hasDelay = e.Delivered.Delay, e.Delivered.HasDelay

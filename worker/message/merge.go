@@ -59,8 +59,10 @@ func fold(d *Document, k Key, in *incarnation, o *Options) {
 	d.Lines = len(facts)
 	d.Log = slices.Grow(d.Log, len(facts))[:len(facts)]
 	f := folding{doc: d, opts: o, warnings: d.Warnings}
+	d.plainLog = true
 	for i := range facts {
 		d.Log[i] = facts[i].Line
+		d.plainLog = d.plainLog && facts[i].plain
 		f.recall(&facts[i])
 		f.take(&facts[i])
 	}

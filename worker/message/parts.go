@@ -108,7 +108,7 @@ func (p *Part) AppendJSON(b []byte) []byte {
 	w.end('}')
 	w.str(`"queue_id":`, p.doc.QueueID)
 	w.int(`"part":`, int64(p.N))
-	writeLines(&w, p.Lines)
+	writeLines(&w, p.Lines, false)
 	w.int(`"schema":`, Schema)
 	return w.whole()
 }
@@ -139,21 +139,27 @@ func (d *Document) firstPiece(parts int) []Line {
 	return first
 }
 
-func writeLog(w *writer, first []Line, others int) {
-	writeLines(w, first)
+func writeLog(w *writer, first []Line, others int, plain bool) {
+	writeLines(w, first, plain)
 	if others > 0 {
 		w.int(`"log_parts":`, int64(others))
 	}
 }
 
 // writeLines writes lines, which take most of a document's bytes.
-func writeLines(w *writer, lines []Line) {
+//
+// plain tells that they stand for themselves.
+func writeLines(w *writer, lines []Line, plain bool) {
 	if len(lines) == 0 {
 		return
 	}
 	w.begin(`"log":`, '[')
 	for i := range lines {
 		l := &lines[i]
+		if plain && l.Program != "" && l.PID != "" && l.Text != "" && !l.Time.IsZero() {
+			w.line(l)
+			continue
+		}
 		w.b = append(w.b, '{')
 		w.time(`"time":`, l.Time)
 		w.str(`"program":`, l.Program)
@@ -171,7 +177,9 @@ func (d *Document) AppendPassingJSON(b []byte, further []Line, others int) []byt
 	n := d.parts()
 	first := Part{Lines: d.firstPiece(n)}
 	first = first.With(further)
-	return d.appendJSON(b, first.Lines, max(n-1, others))
+	passing := *d
+	passing.plainLog = false // of its own lines alone is it known
+	return passing.appendJSON(b, first.Lines, max(n-1, others))
 }
 
 // StoredParts returns how many pieces of a document's log are stored beside

@@ -66,6 +66,7 @@ type event struct {
 	at   int64
 	text string
 	id   string
+	try  *postlog.Attempt // of a delivery, once it was asked for
 }
 
 // told is the id of a line that claimed what belongs to it.
@@ -215,7 +216,7 @@ func (s *Sessions) ClaimLine(id string, l *Line) {
 	default:
 		return
 	}
-	s.put(s.process(l, daemon), event{l.Time.UnixMicro(), l.Text, id})
+	s.put(s.process(l, daemon), event{at: l.Time.UnixMicro(), text: l.Text, id: id})
 }
 
 func claims(id, text, what string) bool {

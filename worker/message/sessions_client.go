@@ -86,10 +86,20 @@ func (p *processLog) tookLongEnough(e *event, at int64) bool {
 	if e.at-at <= rounded {
 		return true
 	}
-	var d postlog.Event
-	postlog.ParseInto(&d, p.program, e.text)
-	took := (d.Delivered.Delays[2] + d.Delivered.Delays[3]) * 1.05 // seconds
+	d := p.attempt(e)
+	took := (d.Delays[2] + d.Delays[3]) * 1.05 // seconds
 	return e.at-at <= int64(took*1e6)+rounded
+}
+
+// attempt reads a delivery line, which many others may ask for, once.
+func (p *processLog) attempt(e *event) *postlog.Attempt {
+	if e.try == nil {
+		var d postlog.Event
+		postlog.ParseOf(e.id, &d, p.program, e.text)
+		try := d.Delivered
+		e.try = &try
+	}
+	return e.try
 }
 
 // chooseDelivery returns a delivery of the only message, or of the only one
@@ -100,9 +110,8 @@ func (p *processLog) chooseDelivery(rivals []*event, e *event, c *postlog.Contex
 	}
 	var named *event
 	for _, r := range rivals {
-		var d postlog.Event
-		postlog.ParseInto(&d, p.program, r.text)
-		if d.Delivered.Relay != c.Peer && !strings.Contains(d.Delivered.Response, e.text) {
+		d := p.attempt(r)
+		if d.Relay != c.Peer && !strings.Contains(d.Response, e.text) {
 			continue
 		}
 		if named != nil && named.id != r.id {

@@ -39,19 +39,3 @@ func plainPrefix(s string) int {
 	}
 	return n
 }
-
-// printable tells a text of printable ASCII. It may deny it wrongly.
-func printable(s string) bool {
-	var bad uint64
-	for len(s) >= 8 {
-		x := eightBytes(s)
-		bad |= x | (x - ' '*ones) | (x + ones)
-		s = s[8:]
-	}
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return bad&tops == 0
-}

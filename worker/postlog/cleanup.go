@@ -83,7 +83,7 @@ func (e *Event) parseContentVerdict() bool {
 // cutOrigin splits "TEXT from ORIGIN" at the last " from ". ORIGIN is a client,
 // or the one word "local" or "unknown".
 func cutOrigin(s string) (text, origin string, ok bool) {
-	from := strings.LastIndex(s, " from ")
+	from := lastIndex(s, " from ")
 	if from < 0 {
 		return s, "", false
 	}

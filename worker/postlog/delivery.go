@@ -140,7 +140,10 @@ func seconds(s string) (float64, bool) {
 		return longSeconds(s)
 	}
 	f := float64(whole) / powersOfTen[decimals]
-	return f, f <= maxDelay
+	if f > maxDelay {
+		return 0, false
+	}
+	return f, true
 }
 
 // longSeconds is seconds for what has more digits than any delay.
@@ -176,19 +179,30 @@ func (a *Attempt) takeNextID(daemon string) {
 		}
 		return
 	}
-	i := strings.LastIndex(a.Response, "queued as ")
+	i := lastIndex(a.Response, "queued as ")
 	if i < 0 {
 		return
 	}
 	id := a.Response[i+len("queued as "):]
-	if end := strings.IndexAny(id, " ;,()<>"); end >= 0 {
-		id = id[:end]
-	} else if a.Incomplete {
+	end := 0
+	for end < len(id) && !endsID(id[end]) {
+		end++
+	}
+	if end == len(id) && a.Incomplete {
 		return // perhaps half of one
 	}
+	id = id[:end]
 	if plainID(id) {
 		a.QueuedAs = id
 	}
+}
+
+func endsID(c byte) bool {
+	switch c {
+	case ' ', ';', ',', '(', ')', '<', '>':
+		return true
+	}
+	return false
 }
 
 // plainID tells whether another server's id is short and made of letters,

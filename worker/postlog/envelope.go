@@ -38,13 +38,13 @@ func places(text string) int { return min(maxEnvelopes, 1+8<<20/(len(text)+1)) }
 func findEnvelope(text string, fits func(head string) bool) (envelope, bool) {
 	var best envelope
 	found := false
-	at := strings.LastIndex(text, envelopeMark)
+	at := lastIndex(text, envelopeMark)
 	for n := places(text); at >= 0 && n > 0; n-- {
 		e, ok := readEnvelope(text, at)
 		if ok && (!found || e.beats(&best)) && (fits == nil || fits(text[:at])) {
 			best, found = e, true
 		}
-		at = strings.LastIndex(text[:at], envelopeMark)
+		at = lastIndex(text[:at], envelopeMark)
 	}
 	if !found && fits == nil {
 		return bareEnvelope(text)
