@@ -34,7 +34,7 @@ postweave merge --explain mail.log > /dev/null`,
 
 const (
 	defaultWindow    = 10 * time.Minute
-	defaultMaxMemory = 256 << 20
+	defaultMaxMemory = 96 << 20
 	leastMaxMemory   = 1 << 20
 	stdinName        = "-"
 )
@@ -58,7 +58,7 @@ func (o *mergeOptions) flags(f *flagSet) {
 	f.number(&o.Year, "year", 1980, 2200, "year of lines that name none (default: from the file's last change)")
 	f.zone(&o.Zone, "timezone", "time zone of lines that name none (default UTC)")
 	f.duration(&o.Window, "window", "how much disorder is set right, in log time (default 10m)")
-	f.size(&o.MaxMemory, "max-memory", leastMaxMemory, "memory for messages that are still open (default 256MiB)")
+	f.size(&o.MaxMemory, "max-memory", leastMaxMemory, "memory for messages that are still open (default 96MiB)")
 	f.toggle(&o.Explain, "explain", "list what was not understood, by shape, on stderr")
 }
 

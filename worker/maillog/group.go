@@ -12,13 +12,16 @@ import (
 const (
 	lineCost  = 96
 	groupCost = 256
-	pastCost  = 160
+	pastCost  = 80
 	hostCost  = 1 << 10
 )
 
 // afterEnd is how much longer than the window a message is held after its last
 // line: lines go on for a few seconds after the one that says the end.
 const afterEnd = 10 * time.Second
+
+// quickly is how long most messages take. One with lines further apart may be held for days.
+const quickly = time.Minute
 
 // maxLooks bounds the work of vain looks at a group, in merges of each of its
 // lines: a message may stay in the queue for long, and any line that is not understood may be its end.
@@ -31,6 +34,7 @@ type group struct {
 	lines []message.Line
 	past  message.Past      // of the messages with this key that were written before
 	last  time.Time         // of the latest line
+	born  time.Time         // when the first line was read, by the host's clock
 	size  int64             // bytes it counts for
 	found []message.Finding // of its sessions
 
@@ -39,6 +43,7 @@ type group struct {
 	queued bool // it is in the host's queue
 	gone   bool // it was written or spilled
 	flying bool // it is being merged: nothing of it may be changed, save what is for later
+	down   bool // its texts are copies, see settleDown
 
 	later []message.Finding // that came meanwhile
 
@@ -49,6 +54,9 @@ func (g *group) key() message.Key { return message.Key{Host: g.host.name, QueueI
 
 func (g *group) add(l *message.Line) (grown int64) {
 	g.lines = append(g.lines, *l)
+	if g.down {
+		copyTexts(g.lines[len(g.lines)-1:])
+	}
 	if l.Time.After(g.last) {
 		g.last = l.Time
 	}
@@ -56,6 +64,39 @@ func (g *group) add(l *message.Line) (grown int64) {
 	grown = int64(len(l.Program)+len(l.PID)+len(l.Text)) + lineCost
 	g.size += grown
 	return grown
+}
+
+// settleDown copies the texts of a message that may be held for days. They are parts of the blocks that they were
+// read in, each of which is kept as long as any line of it is.
+func (g *group) settleDown() {
+	if g.down {
+		return
+	}
+	g.down = true
+	g.lines = append(make([]message.Line, 0, len(g.lines)+2), g.lines...)
+	copyTexts(g.lines)
+	for i := range g.found {
+		g.found[i] = g.found[i].Clone()
+	}
+}
+
+// copyTexts copies the texts of lines into a place of their own.
+func copyTexts(lines []message.Line) {
+	size := 0
+	for i := range lines {
+		size += len(lines[i].Program) + len(lines[i].PID) + len(lines[i].Text)
+	}
+	var b strings.Builder
+	b.Grow(size) // it does not move while it grows up to this
+	put := func(s string) string {
+		from := b.Len()
+		b.WriteString(s)
+		return b.String()[from:]
+	}
+	for i := range lines {
+		l := &lines[i]
+		l.Program, l.PID, l.Text = put(l.Program), put(l.PID), put(l.Text)
+	}
 }
 
 // mayEnd tells whether a line may say the end of its message. It only saves

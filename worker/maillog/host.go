@@ -22,7 +22,7 @@ type host struct {
 	// those of the day before. An id has its day from its arrival, so what is
 	// older cannot meet a new one in a day.
 	day             int64 // days since 1970
-	written, before map[string]message.Past
+	written, before records
 
 	sessions message.Sessions
 	settled  time.Time // the clock when the sessions were last settled
@@ -37,7 +37,7 @@ type look struct {
 const eventCost = 400
 
 func newHost(name string, memory int64) *host {
-	h := &host{name: name, open: make(map[string]*group), written: make(map[string]message.Past)}
+	h := &host{name: name, open: make(map[string]*group)}
 	h.sessions.Max = int(max(memory/8/eventCost, 16))
 	return h
 }
@@ -68,6 +68,9 @@ func (h *host) found(id string, f message.Finding) {
 		if cap(g.found) == 0 {
 			g.found = make([]message.Finding, 0, 2) // as it comes and as it goes
 		}
+		if g.down {
+			f = f.Clone()
+		}
 		g.found = append(g.found, f)
 	}
 }
@@ -96,11 +99,10 @@ func (h *host) due() *group {
 
 // recall takes what is remembered of a queue id.
 func (h *host) recall(id string) (message.Past, bool) {
-	if p, ok := h.written[id]; ok {
+	if p, ok := h.written.get(id); ok {
 		return p, true
 	}
-	p, ok := h.before[id]
-	return p, ok
+	return h.before.get(id)
 }
 
 const daySeconds = 24 * 60 * 60
@@ -111,14 +113,14 @@ func (h *host) dayTurns() bool { return h.clock.Unix()/daySeconds != h.day }
 // turnDay forgets what was written two days ago. It returns how many that were.
 func (h *host) turnDay() (forgotten int) {
 	day := h.clock.Unix() / daySeconds
-	forgotten = len(h.before)
+	forgotten = h.before.len()
 	h.before = h.written
 	if day > h.day+1 {
-		forgotten += len(h.before)
-		h.before = nil
+		forgotten += h.before.len()
+		h.before = records{}
 	}
-	h.written, h.day = make(map[string]message.Past), day
+	h.written, h.day = records{}, day
 	return forgotten
 }
 
-func (h *host) idle() bool { return len(h.open) == 0 && len(h.written) == 0 && len(h.before) == 0 }
+func (h *host) idle() bool { return len(h.open) == 0 && h.written.len() == 0 && h.before.len() == 0 }

@@ -84,6 +84,7 @@ func (m *merger) keeps(j *job) bool {
 		g.flying = false
 		g.looked += len(g.lines)
 		g.found, g.later = append(g.found, g.later...), nil
+		g.settleDown()
 		return false
 	default:
 		m.settle(j.group, j.past)

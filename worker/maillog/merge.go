@@ -195,7 +195,7 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 	}
 	h.sessions.ClaimLine(g.id, &line)
 	m.held += g.add(&line)
-	if g.mayEnd && !g.queued {
+	if !g.queued && (g.mayEnd || !g.down) {
 		h.enqueue(g, m.Window)
 	}
 	if m.held <= m.MaxMemory {
@@ -209,7 +209,7 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 
 func (m *merger) open(h *host, id string) *group {
 	g := m.groups.spare()
-	g.host, g.id, g.size = h, id, groupCost
+	g.host, g.id, g.size, g.born = h, id, groupCost, h.clock
 	g.past, _ = h.recall(id)
 	h.open[id] = g
 	m.groups.add(g)
@@ -230,11 +230,16 @@ func (m *merger) pass(h *host) error {
 		switch {
 		case g.gone:
 		case !h.clock.After(g.last.Add(m.Window + afterEnd)):
+			if g.last.Sub(g.born) > quickly {
+				g.settleDown()
+			}
 			h.enqueue(g, m.Window)
 		case g.mayEnd:
 			if err := m.sendEnded(g); err != nil {
 				return err
 			}
+		default:
+			g.settleDown()
 		}
 	}
 	return nil
@@ -260,13 +265,13 @@ func (m *merger) settle(g *group, now message.Past) {
 	known := false
 	if g.past != (message.Past{}) { // it was remembered, and may be still
 		_, known = h.recall(id)
-		delete(h.before, id)
+		h.before.remove(id)
 	}
 	if !known {
 		m.held += pastCost
 		m.records++
 	}
-	h.written[id] = now
+	h.written.put(id, now)
 	m.drop(g)
 	if !g.queued {
 		m.groups.spared(g)

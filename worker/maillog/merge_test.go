@@ -288,7 +288,7 @@ func TestWhatIsHeldIsAccountedFor(t *testing.T) {
 		}
 		records := 0
 		for _, h := range m.hosts {
-			records += len(h.written) + len(h.before)
+			records += h.written.len() + h.before.len()
 		}
 		if m.held != want || m.records != int64(records) {
 			t.Errorf("%d bytes and %d records counted, %d and %d there", m.held, m.records, want, records)

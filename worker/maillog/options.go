@@ -11,7 +11,7 @@ import (
 // Defaults of [Options].
 const (
 	DefaultWindow    = 10 * time.Minute
-	DefaultMaxMemory = 256 << 20
+	DefaultMaxMemory = 96 << 20
 )
 
 // Options are what a merge depends on beside the lines.
@@ -27,7 +27,7 @@ type Options struct {
 	// Window is how much disorder is set right, in log time. 0 is DefaultWindow.
 	Window time.Duration
 	// MaxMemory is about how many bytes of lines are held before open messages
-	// spill to a temporary file. 0 is DefaultMaxMemory.
+	// spill to a temporary file. 0 is DefaultMaxMemory. A process takes up to twice as much.
 	MaxMemory int64
 	// SpillDir is where the temporary file is made. Empty is os.TempDir. It
 	// is made when it is first needed, readable by its owner only, and gone

@@ -18,7 +18,7 @@ func (m *merger) relieve() error {
 	for _, any := range [...]bool{false, true} {
 		for g := m.groups.first; g != nil && m.held > m.MaxMemory/2; {
 			after := g.after
-			if any || !g.queued {
+			if any || !g.mayEnd {
 				if err := m.spillGroup(g); err != nil {
 					return err
 				}
@@ -58,8 +58,8 @@ func (m *merger) spillGroup(g *group) error {
 // it was begun with.
 func (m *merger) spillRecords() error {
 	for _, h := range m.hosts {
-		for _, records := range []map[string]message.Past{h.written, h.before} {
-			for id, p := range records {
+		for _, r := range []*records{&h.written, &h.before} {
+			for id, p := range r.all() {
 				if h.open[id] != nil {
 					continue // it has it
 				}
@@ -69,8 +69,8 @@ func (m *merger) spillRecords() error {
 				m.spill.mark(h.name, id)
 			}
 		}
-		m.recordsForgotten(len(h.written) + len(h.before))
-		h.written, h.before = make(map[string]message.Past), nil
+		m.recordsForgotten(h.written.len() + h.before.len())
+		h.written, h.before = records{}, records{}
 	}
 	return nil
 }

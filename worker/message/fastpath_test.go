@@ -2,8 +2,10 @@ package message
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,5 +104,50 @@ func TestMergeAfter(t *testing.T) {
 	late, _, n := MergeAfter(k, behind, past, Options{})
 	if n != 1 || len(late) != 1 || late[0].ID != docs[len(docs)-1].ID {
 		t.Errorf("%d late lines, in %d documents", n, len(late))
+	}
+}
+
+func TestNumbersAsStrconvWritesThem(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range 500_000 {
+		v := float64(r.IntN(1_000_000)) / []float64{1, 10, 100, 1000, 3}[i%5]
+		switch i % 11 {
+		case 0:
+			v = math.Float64frombits(r.Uint64())
+		case 1:
+			v = -v
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			continue
+		}
+		if got, want := string(appendFloat(nil, v)), strconv.FormatFloat(v, 'f', -1, 64); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	}
+	if got := string(appendFloat(nil, math.Copysign(0, -1))); got != "-0" {
+		t.Errorf("%s, want -0", got)
+	}
+}
+
+// The words of ASCII text are cut where they stand; they are those of SearchWords.
+func TestWordsAsSearchWordsCutsThem(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 20_000 {
+		b := make([]byte, r.IntN(900))
+		for i := range b {
+			b[i] = "aBc9 .@-z_"[r.IntN(10)]
+		}
+		var want []string
+		for _, w := range SearchWords(string(b)) {
+			if !slices.Contains(want, w) {
+				want = append(want, w)
+			}
+		}
+		var got wordList
+		got.add(string(b))
+		got.add(string(b)) // nothing new
+		if string(got.text) != strings.Join(want, " ") {
+			t.Fatalf("%q gives %q, want %q", b, got.text, want)
+		}
 	}
 }

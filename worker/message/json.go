@@ -308,8 +308,8 @@ func (w *writer) float(name string, v float64) {
 
 // appendFloat is strconv.AppendFloat(b, v, 'f', -1, 64). Nearly all numbers are whole, or delays of two digits.
 func appendFloat(b []byte, v float64) []byte {
-	if v >= 0 && v < 1<<31 {
-		if n := int64(v); float64(n) == v && (n != 0 || !math.Signbit(v)) {
+	if v < 1<<31 && !math.Signbit(v) {
+		if n := int64(v); float64(n) == v {
 			return strconv.AppendInt(b, n, 10)
 		}
 		// The number with two decimals that is nearest: where it is v, it is v's shortest form too.

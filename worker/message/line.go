@@ -126,8 +126,8 @@ type factBuffer struct {
 // buffers are those not in use.
 var buffers = sync.Pool{New: func() any { return new(factBuffer) }}
 
-// maxBuffer is the length beyond which a buffer is not kept.
-const maxBuffer = 1024
+// maxBuffer is the length beyond which a buffer is not kept: the texts in it would keep what they were read with.
+const maxBuffer = 64
 
 func (b *factBuffer) release() {
 	if cap(b.facts) <= maxBuffer {

@@ -67,6 +67,7 @@ type event struct {
 	text string
 	id   string
 	try  *postlog.Attempt // of a delivery, once it was asked for
+	own  bool             // text is a copy
 }
 
 // told is the id of a line that claimed what belongs to it.
@@ -178,9 +179,9 @@ func (s *Sessions) count() {
 }
 
 func (s *Sessions) addMention(l *Line) {
-	c := postlog.ParseContext(l.Program, l.Text)
+	c := postlog.ParseContext(l.Program, strings.Clone(l.Text)) // it is held for long
 	m := mention{at: l.Time, id: c.QueueID, check: SessionCheck{
-		Time: l.Time, Program: l.Program, Action: c.Action, Text: cutRunes(c.Text, maxValue), Score: c.Score, HasScore: c.HasScore,
+		Time: l.Time, Program: strings.Clone(l.Program), Action: c.Action, Text: cutRunes(c.Text, maxValue), Score: c.Score, HasScore: c.HasScore,
 	}}
 	switch c.Kind {
 	case postlog.Mention:
@@ -284,6 +285,7 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 		} else {
 			p.settleClient(until, keep.UnixMicro(), found)
 		}
+		p.keep(until)
 		left := len(p.live())
 		if s.held += left; left == 0 && len(p.past) == 0 {
 			s.forget(p)
@@ -335,6 +337,20 @@ func (s *Sessions) settleMentions(all []mention, before, keep time.Time, found f
 
 // live returns the events that are held.
 func (p *processLog) live() []event { return p.events[p.gone:] }
+
+// keep copies the texts of events that stay, which are parts of what was read around them.
+func (p *processLog) keep(until int64) {
+	events := p.live()
+	for i := range events {
+		e := &events[i]
+		if e.at >= until {
+			return
+		}
+		if !e.own {
+			e.text, e.try, e.own = strings.Clone(e.text), nil, true
+		}
+	}
+}
 
 // forgetUpTo lets go of the first n events that are held. Their place is used
 // again once it is worth moving the others.

@@ -215,6 +215,9 @@ func (p *processLog) forget(sessions []served, events []event, keep int64) {
 	p.past = p.past[:0]
 	for _, v := range sessions {
 		if v.start < from && !v.open && v.end >= from {
+			if !v.over {
+				v.text = strings.Clone(v.text) // it stays for long
+			}
 			p.past = append(p.past, served{text: v.text, start: v.start, end: v.end, over: true})
 		}
 	}

@@ -1,6 +1,9 @@
 package postlog
 
 import (
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -145,6 +148,58 @@ func TestDeliveryAddresses(t *testing.T) {
 			e := Parse("postfix/smtp", text)
 			if e.Kind != Delivery || e.To != addr || e.OrigTo != orig || e.Delivered.Status != "deferred" || e.Delivered.Relay.Other != "none" {
 				t.Errorf("%s\n%+v", text, e)
+			}
+		}
+	}
+}
+
+// Delays are read to the last bit as strconv reads them.
+func TestSecondsAsStrconvReadsThem(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 500_000 {
+		b := make([]byte, r.IntN(19))
+		for i := range b {
+			b[i] = "0123456789.."[r.IntN(12)]
+			if r.IntN(200) == 0 {
+				b[i] = "e-+x_ "[r.IntN(6)]
+			}
+		}
+		s := string(b)
+		want, err := strconv.ParseFloat(s, 64)
+		ok := err == nil && strings.Trim(s, "0123456789.") == "" && want <= maxDelay
+		if !ok {
+			want = 0
+		}
+		if got, read := seconds(s); got != want || read != ok {
+			t.Fatalf("%q: %v, %t; want %v, %t", s, got, read, want, ok)
+		}
+	}
+}
+
+func TestIPv4AsNetipReadsIt(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300_000 {
+		b := make([]byte, 1+r.IntN(16))
+		for i := range b {
+			b[i] = "0123456789.........25"[r.IntN(21)]
+		}
+		a, err := netip.ParseAddr(string(b))
+		if want := err == nil && a.Is4(); isIPv4(string(b)) != want {
+			t.Fatalf("%q: %t", b, !want)
+		}
+	}
+}
+
+// A line is read as one of its key just as without the key.
+func TestParseOfIsParse(t *testing.T) {
+	for _, text := range []string{
+		"4F2A31B2C: removed", "4F2A31B2C:removed", "4F2A31B2C:", "4F2A31B2C: ", "warning: 4F2A31B2C: removed", "4F2A31B2CD: removed", "NOQUEUE: reject: x", "", ": x",
+	} {
+		for _, id := range []string{"4F2A31B2C", "4jXBLs53lkz1SGgK", ""} {
+			var got Event
+			ParseOf(id, &got, "postfix/qmgr", text)
+			if want := Parse("postfix/qmgr", text); got != want {
+				t.Errorf("%q of %q: %+v, want %+v", text, id, got, want)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package postlog
 
 import (
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -170,6 +171,36 @@ func TestParseLineTruncated(t *testing.T) {
 			if e.Kind == Notice && e.LinkID != full.LinkID && len(e.LinkID) >= len(full.LinkID) {
 				t.Errorf("cut at %d: link %q", n, e.LinkID)
 			}
+		}
+	}
+}
+
+// One after the other, lines are read as each by itself: what is remembered of the stamp before changes nothing.
+func TestHeadersOneAfterTheOther(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no time zones on this machine:", err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func(from ...string) string { return from[r.IntN(len(from))] }
+	var h Headers
+	for range 200_000 {
+		var stamp string
+		if r.IntN(2) == 0 {
+			stamp = pick("Nov 22", "Nov  2", "Oct 25", "Feb 29", "Feb 30") + " " + pick("01:29:04", "02:29:04", "02:30:00", "23:59:60", "24:00:00")
+		} else {
+			stamp = pick("2026-11-02T01:29:04", "2026-11-02T01:29:05", "2026-11-31T01:29:05") +
+				pick("", ".5", ".123456", ".000001", ".123456789", ".1234567891", ".", ",5") + pick("Z", "+01:00", "-05:30", "+01:0", "")
+		}
+		line := pick("", "<22>", "<1234>") + stamp + pick(" ", "  ", "") + pick("mx1 ", "mx1: ", "") + pick("postfix/smtp[1]: text", "cron: x", "x")
+		year, zone := 2026+r.IntN(3), time.UTC
+		if r.IntN(2) == 0 {
+			zone = berlin
+		}
+		want, wantErr := ParseLine(line, year, zone)
+		var got Line
+		if err := h.Parse(&got, line, year, zone); !errors.Is(err, wantErr) || got != want {
+			t.Fatalf("%q in %d: %+v, %v; want %+v, %v", line, year, got, err, want, wantErr)
 		}
 	}
 }
