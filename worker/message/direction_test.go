@@ -61,7 +61,7 @@ func TestSearchWords(t *testing.T) {
 }
 
 func TestSearchField(t *testing.T) {
-	if got := one(t, wholeMail).searchedWords; got != "a partner example hello b ok test" {
+	if got := string(one(t, wholeMail).searchedWords); got != "a partner example hello b ok test" {
 		t.Errorf("search %q", got)
 	}
 	var d Document
@@ -69,7 +69,7 @@ func TestSearchField(t *testing.T) {
 		d.To = append(d.To, fmt.Sprintf("user%05d@ours.test", i))
 	}
 	d.Counts.Total = len(d.To) // none of them is among the recipients shown
-	got := searchWords(&d)
+	got := string(searchWords(&d))
 	if len(got) > maxSearch || len(got) < maxSearch-16 {
 		t.Errorf("%d bytes", len(got))
 	}

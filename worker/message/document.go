@@ -53,7 +53,7 @@ type Document struct {
 	Unparsed      int
 	Log           []Line   // canonical order
 	Session       *Session // beside the lines in Log; nil where nothing was found
-	searchedWords string
+	searchedWords []byte
 	maxLogLines   int
 	plainLog      bool // all lines of Log stand for themselves in JSON
 }
@@ -62,6 +62,7 @@ type Document struct {
 func (d *Document) reset() {
 	*d = Document{
 		Log: d.Log[:0], Recipients: d.Recipients[:0], To: d.To[:0], Checks: d.Checks[:0], Links: d.Links[:0], Warnings: d.Warnings[:0],
+		searchedWords: d.searchedWords[:0],
 	}
 }
 

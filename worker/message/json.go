@@ -41,10 +41,10 @@ func (d *Document) appendJSON(b []byte, log []Line, others int) []byte {
 	w.str(`"from":`, d.From)
 	w.str(`"from_domain":`, domainOf(d.From))
 	w.strs(`"to":`, d.To)
-	w.strs(`"to_domain":`, domainsOf(d.To))
+	d.writeDomains(&w)
 	w.str(`"subject":`, d.Subject)
 	w.strs(`"subjects":`, d.Subjects)
-	w.str(`"search":`, d.searchedWords)
+	w.words(`"search":`, d.searchedWords)
 	w.str(`"message_id":`, d.MessageID)
 	if d.HasSize {
 		w.int(`"size":`, d.Size)
@@ -109,6 +109,18 @@ func (d *Document) AppendStubJSON(b []byte, errorType string) []byte {
 		Warnings: []string{WarnQuarantined, WarnQuarantined + ":" + errorType}, maxLogLines: uncut, // its parts may not be stored
 	}
 	return stub.AppendJSON(b)
+}
+
+func (d *Document) writeDomains(w *writer) {
+	if len(d.To) != 1 {
+		w.strs(`"to_domain":`, domainsOf(d.To))
+		return
+	}
+	if domain := domainOf(d.To[0]); domain != "" { // as of most
+		w.begin(`"to_domain":`, '[')
+		w.str("", domain)
+		w.end(']')
+	}
 }
 
 func (d *Document) writeClient(w *writer) {
@@ -273,6 +285,13 @@ type writer struct {
 func (w *writer) str(name, v string) {
 	if v != "" {
 		w.b = append(appendString(append(w.b, name...), v), ',')
+	}
+}
+
+// words writes what has letters, digits and spaces alone.
+func (w *writer) words(name string, v []byte) {
+	if len(v) > 0 {
+		w.b = append(append(append(append(w.b, name...), '"'), v...), '"', ',')
 	}
 }
 

@@ -26,16 +26,20 @@ func MergeAfter(k Key, lines []Line, past Past, o Options) (docs []Document, now
 	}
 	buf := buffers.Get().(*factBuffer)
 	defer buf.release()
-	return mergeAfter(k, lines, past, &o, buf, nil)
+	docs, parts, now, late := mergeAfter(k, lines, past, &o, buf, nil)
+	long := postlog.IsLongQueueID(k.QueueID)
+	for i := range docs {
+		docs[i].ID = parts[i].id(k, long)
+	}
+	return docs, now, late
 }
 
 // mergeAfter makes the documents in the place of others, which it overwrites.
-func mergeAfter(k Key, lines []Line, past Past, o *Options, buf *factBuffer, old []Document) (docs []Document, now Past, late int) {
+func mergeAfter(k Key, lines []Line, past Past, o *Options, buf *factBuffer, old []Document) (docs []Document, parts []incarnation, now Past, late int) {
 	facts := read(lines, validID(k), buf)
-	parts := incarnations(k, facts, buf)
-	long := postlog.IsLongQueueID(k.QueueID)
+	parts = incarnations(k, facts, buf)
 	if past != (Past{}) {
-		late = follow(parts, past, long)
+		late = follow(parts, past, postlog.IsLongQueueID(k.QueueID))
 	}
 	if docs = old; cap(docs) < len(parts) {
 		docs = make([]Document, len(parts))
@@ -43,14 +47,13 @@ func mergeAfter(k Key, lines []Line, past Past, o *Options, buf *factBuffer, old
 	docs = docs[:len(parts)]
 	for i := range parts {
 		fold(&docs[i], k, &parts[i], o)
-		docs[i].ID = parts[i].id(k, long)
 	}
 	last := &parts[len(parts)-1]
 	now = Past{Arrival: last.anchor, LastSeen: last.facts[len(last.facts)-1].Time, Ordinal: last.ordinal}
 	if past.LastSeen.After(now.LastSeen) {
 		now.LastSeen = past.LastSeen
 	}
-	return docs, now, late
+	return docs, parts, now, late
 }
 
 // Scratch is memory for merges one after the other, for who is done with the documents of one before the next. The
@@ -60,7 +63,8 @@ type Scratch struct {
 	docs []Document
 }
 
-// MergeAfter is the function of that name. The documents are valid until the next call.
+// MergeAfter is the function of that name. The documents are valid until the next call, and their ID is empty: it is no
+// part of their JSON.
 func (s *Scratch) MergeAfter(k Key, lines []Line, past Past, o *Options) (docs []Document, now Past, late int) {
 	if len(lines) == 0 {
 		return nil, past, 0
@@ -68,7 +72,7 @@ func (s *Scratch) MergeAfter(k Key, lines []Line, past Past, o *Options) (docs [
 	if cap(s.buf.facts) > maxBuffer {
 		*s = Scratch{} // what a long log took is not kept for the short ones
 	}
-	s.docs, now, late = mergeAfter(k, lines, past, o, &s.buf, s.docs)
+	s.docs, _, now, late = mergeAfter(k, lines, past, o, &s.buf, s.docs)
 	return s.docs, now, late
 }
 

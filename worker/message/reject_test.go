@@ -21,7 +21,7 @@ func TestReject(t *testing.T) {
 		}},
 		To: []string{"C@D"}, Counts: Counts{Rejected: 1, Total: 1},
 		Checks: []Check{{program, "reject", "RCPT", "554 5.7.1 <C@D>: Relay access denied", "554", "5.7.1"}},
-		Log:    []Line{line(text)}, searchedWords: "c d",
+		Log:    []Line{line(text)}, searchedWords: []byte("c d"),
 	}
 	if got := fmt.Sprintf("%+v", d); got != fmt.Sprintf("%+v", want) {
 		t.Errorf("\n got %s\nwant %+v", got, want)

@@ -39,9 +39,11 @@ func foldText(s string) string {
 
 // searchWords lists each word of the addresses and the subject once, in order
 // of first appearance.
-func searchWords(d *Document) string {
-	var short [256]byte
-	w := wordList{text: short[:0]}
+func searchWords(d *Document) []byte {
+	w := wordList{text: d.searchedWords[:0]}
+	if cap(w.text) == 0 {
+		w.text = make([]byte, 0, 256)
+	}
 	w.add(d.From)
 	w.add(d.Subject)
 	for _, s := range d.Subjects {
@@ -56,7 +58,7 @@ func searchWords(d *Document) string {
 			w.add(to)
 		}
 	}
-	return string(w.text)
+	return w.text
 }
 
 // wordList is a list of words without repeats, separated by spaces.
