@@ -64,6 +64,14 @@ func LongIDTime(id string) (arrival time.Time, ok bool) {
 	return time.Unix(int64(sec), int64(us)*1000).UTC(), true
 }
 
+// LongIDInode gives the inode that a long queue id holds. ok is false where id is no long queue id.
+func LongIDInode(id string) (inode uint64, ok bool) {
+	if _, ok := LongIDTime(id); !ok {
+		return 0, false
+	}
+	return parseBase(id[strings.LastIndexByte(id, 'z')+1:], 51)
+}
+
 func parseBase(s string, base uint64) (n uint64, ok bool) {
 	for i := range len(s) {
 		d := strings.IndexByte(base52, s[i])
