@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,29 +114,71 @@ func TestRatiosAreOfTheSameRound(t *testing.T) {
 			return c, nil
 		}
 	}
-	rs, err := Repeat(t.Context(), 3, []Measurement{
+	var ratios []Ratio
+	ratios = append(ratios, TimesAsLong(1.25, "a", "b"), TimesAsFast(2, 9, "a"), TimeAUnit(1.25, "b"))
+	rs, err := Repeat(t.Context(), Plan{Rounds: 3}, []Measurement{
 		{Name: "a", Run: took(99, 1, 2, 4)},
 		{Name: "b", Run: took(99, 1, 2, 4)},
-		{Name: "ours", Over: []string{"a", "b"}, Limit: 1.25, Run: took(1, 2, 6, 12)},
+		{Name: "ours", Ratios: ratios, Run: took(1, 2, 6, 12)},
 	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(rs[2].Ratios); got != "[1 1.5 1.5]" {
+	if got := fmt.Sprintf("%.2f", rs[2].Is); got != "[[1.00 1.50 1.50] [0.50 0.33 0.33] [2.00 3.00 3.00]]" {
 		t.Error(got)
 	}
-	if over := Exceeded(rs); len(over) != 1 || !strings.Contains(over[0], "1.50 times a + b") {
-		t.Error(over)
+	broken := Broken(rs, 1)
+	want := []string{
+		"ours: time 1.50 times of a + b, want at most 1.25", "ours: speed 0.33 times of a, want at least 2.00",
+		"ours: time a line 3.00 times of b, want at most 1.25",
+	}
+	if !slices.Equal(broken, want) {
+		t.Errorf("%q", broken)
+	}
+	if broken := Broken(rs, 2); len(broken) != 2 {
+		t.Errorf("of limits twice as wide: %q", broken)
+	}
+	if broken := Broken(rs, 0); len(broken) != 0 {
+		t.Errorf("without limits: %q", broken)
 	}
 	var b strings.Builder
-	if err := WriteTable(&b, rs); err != nil || !strings.Contains(b.String(), "1.50  1.00  1.50   1.25") {
-		t.Error(err, b.String())
-	}
-	if _, err := Repeat(t.Context(), 1, []Measurement{{Name: "x", Over: []string{"later"}}, {Name: "later"}}, io.Discard); err == nil {
-		t.Error("compared with what was not measured")
-	}
-	stop := errors.New("stop")
-	if _, err := Repeat(t.Context(), 1, []Measurement{{Name: "x", Run: func(context.Context) (Count, error) { return Count{}, stop }}}, io.Discard); !errors.Is(err, stop) {
+	if err := WriteTables(&b, rs); err != nil {
 		t.Error(err)
+	}
+	for _, row := range []string{
+		"ours time 1.50 1.00 1.50 times at most 1.25 - a + b BROKEN", "ours speed 0.33 0.33 0.50 times at least 2.00 9.00 a BROKEN",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), row) {
+			t.Errorf("no %q in\n%s", row, b.String())
+		}
+	}
+	rs[2].Ratios[0].Unless = func([]Result) string { return "there is no room" }
+	if broken := Broken(rs, 1); len(broken) != 2 {
+		t.Errorf("where a limit does not bind: %q", broken)
+	}
+}
+
+func TestMeasurementsAreRefused(t *testing.T) {
+	stop := errors.New("stop")
+	fails := func(context.Context) (Count, error) { return Count{}, stop }
+	if _, err := Repeat(t.Context(), Plan{Rounds: 1}, []Measurement{{Name: "x", Ratios: []Ratio{TimesAsLong(1, "later")}, Run: fails}, {Name: "later", Run: fails}}, io.Discard); err == nil || errors.Is(err, stop) {
+		t.Error("compared with what was not measured:", err)
+	}
+	if _, err := Repeat(t.Context(), Plan{Rounds: 1}, []Measurement{{Name: "x", Run: fails}, {Name: "x", Run: fails}}, io.Discard); err == nil || errors.Is(err, stop) {
+		t.Error("two of one name:", err)
+	}
+	if _, err := Repeat(t.Context(), Plan{Rounds: 1}, []Measurement{{Name: "x", Run: fails}}, io.Discard); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+}
+
+func TestAColdPlanHasNoOtherRounds(t *testing.T) {
+	n := 0
+	one := []Measurement{{Name: "x", Run: func(context.Context) (Count, error) { n++; return Count{Elapsed: 1}, nil }}}
+	if rs, err := Repeat(t.Context(), Plan{Rounds: 2, Cold: true}, one, io.Discard); err != nil || n != 2 || len(rs[0].Counts) != 2 {
+		t.Error(n, rs, err)
+	}
+	if rs, err := Repeat(t.Context(), Plan{Rounds: 2}, one, io.Discard); err != nil || n != 5 || len(rs[0].Counts) != 2 {
+		t.Error(n, rs, err)
 	}
 }

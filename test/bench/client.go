@@ -16,7 +16,8 @@ import (
 type Node struct {
 	URL string // http://127.0.0.1:9200
 
-	http http.Client
+	http  http.Client
+	asked time.Time // for its stats
 }
 
 // NewNode makes a node of its URL. Connections are kept, and answers come uncompressed: on loopback compression costs and saves nothing.

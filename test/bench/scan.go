@@ -22,19 +22,6 @@ type Scan struct {
 	Query     string   // JSON; all documents where empty
 }
 
-// Count is what a floor went through.
-type Count struct {
-	Docs, Requests int
-	Bytes          int64 // of answers, or of bodies sent
-	Elapsed        time.Duration
-
-	// CPU is what a process of its own took, the product's; 0 for a floor.
-	CPU time.Duration
-}
-
-// PerSecond is the rate in documents.
-func (c Count) PerSecond() float64 { return float64(c.Docs) / c.Elapsed.Seconds() }
-
 // BareScan reads every document of an index, or of several by a pattern, in one stream with its whole _source.
 func BareScan(ctx context.Context, n *Node, index string) (Count, error) {
 	return Scan{}.Run(ctx, n, index)

@@ -2,8 +2,6 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,14 +9,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/postweave/postweave/test/bench"
-	"github.com/postweave/postweave/test/esnode"
-	"github.com/postweave/postweave/test/loggen"
 )
 
 func main() {
@@ -33,162 +27,98 @@ func main() {
 	}
 }
 
-// options say what to measure on, and how often.
+// options say what to measure, on what, and how often.
 type options struct {
 	url     string
-	log     loggen.Config
-	days    int
-	repeats int
+	binary  string
+	only    string
+	rounds  int
+	quick   bool
+	slack   float64
 	layout  string
-	limit   float64
-	wide    bool
+	seed    uint64
+	servers int
 	quiet   bool
+	fetch   bool
+	cold    bool // no round to warm up
 }
 
 func (o *options) declare(f *flag.FlagSet) {
 	f.StringVar(&o.url, "es", os.Getenv("POSTWEAVE_TEST_ES_URL"), "`URL` of an Elasticsearch node to measure against; without one a node is started")
-	f.IntVar(&o.log.Messages, "messages", 40_000, "arrivals; about thirteen lines each")
-	f.Uint64Var(&o.log.Seed, "seed", 1, "of the log")
-	f.IntVar(&o.log.Servers, "servers", 2, "whose logs they are")
-	f.IntVar(&o.days, "days", 2, "over which they arrive")
-	f.IntVar(&o.repeats, "repeats", 5, "rounds that count")
-	f.StringVar(&o.layout, "layout", "syslog", "syslog or plain")
-	f.Float64Var(&o.limit, "limit", runLimit, "fail where a run takes more than so many times its floors (0: never)")
-	f.BoolVar(&o.wide, "wide", false, "measure other ways of reading too: fewer fields, two slices, composite pages")
-	f.BoolVar(&o.quiet, "quiet", false, "the table alone")
+	f.StringVar(&o.binary, "binary", "", "measure this `FILE`; without it the program is built from this tree")
+	f.StringVar(&o.only, "only", "", "these `topics` alone, with commas: "+topicNames())
+	f.IntVar(&o.rounds, "repeats", 5, "rounds that count")
+	f.BoolVar(&o.quick, "quick", false, "small logs: to see that it works, not for figures")
+	f.Float64Var(&o.slack, "slack", 1, "let everything be so many times as bad as its limit (0: fail at nothing)")
+	f.StringVar(&o.layout, "layout", "syslog", "of the lines in Elasticsearch: syslog or plain")
+	f.Uint64Var(&o.seed, "seed", 1, "of the logs")
+	f.IntVar(&o.servers, "servers", 4, "whose logs they are; every other one uses long queue ids")
+	f.BoolVar(&o.fetch, "fetch", true, "fetch Debian's pflogsumm where there is none, into the user's cache folder")
+	f.BoolVar(&o.quiet, "quiet", false, "the tables alone")
 }
 
-func (o *options) run(ctx context.Context, table io.Writer) (err error) {
-	cfg := o.log
-	cfg.Span = time.Duration(o.days) * 24 * time.Hour
-	cfg.Start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	cfg.Until = cfg.Start.Add(cfg.Span)
-	var progress io.Writer = os.Stderr
-	if o.quiet {
-		progress = io.Discard
-	}
-	dir, err := os.MkdirTemp("", "postweave-bench")
+// run measures the topics one after the other and prints each as it is done. The error names every limit that is broken.
+func (o *options) run(ctx context.Context, out io.Writer) (err error) {
+	chosen, err := choose(o.only)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s := subject{prefix: fmt.Sprintf("bench-%d", os.Getpid()), log: filepath.Join(dir, "mail.log"), limit: o.limit}
-	if s.binary, err = build(ctx, dir); err != nil {
+	l, err := newLab(ctx, o)
+	if err != nil {
 		return err
 	}
-	if o.url == "" {
-		node, err := esnode.Start(ctx, esnode.Options{})
+	defer func() { err = errors.Join(err, l.close(ctx)) }()
+	fmt.Fprintln(out, machine())
+	var broken []string
+	for _, t := range chosen {
+		b, err := l.measure(ctx, t, out)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", t.name, err)
 		}
-		defer func() { err = errors.Join(err, node.Stop()) }()
-		o.url = node.URL
+		broken = append(broken, b...)
 	}
-	s.node = bench.NewNode(o.url)
-	defer func() {
-		clearing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err = errors.Join(err, s.clear(clearing))
-	}()
-	load := bench.Loader{Prefix: s.prefix, Settings: `{"number_of_replicas":0}`}
-	fields, keys := bench.FieldsSyslog, []string{"syslog_hostname.keyword", "postfix_queueid.keyword"}
-	if o.layout == "plain" {
-		load.Layout, fields, keys = loggen.LayoutPlain, bench.FieldsPlain, []string{"logsource.keyword", "postfix_queueid.keyword"}
+	if len(l.missing) > 0 {
+		fmt.Fprintf(out, "\nNOT MEASURED:\n  %s\n", strings.Join(l.missing, "\n  "))
 	}
-	if s.lines, err = writeLog(s.log, cfg); err != nil {
-		return err
+	if len(broken) > 0 {
+		return fmt.Errorf("%d limits are broken:\n  %s", len(broken), strings.Join(broken, "\n  "))
 	}
-	loaded, err := load.Load(ctx, s.node, loggen.New(cfg))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(progress, "loaded %d lines in %v\n", loaded.Docs, loaded.Elapsed.Round(time.Millisecond))
-
-	ms, err := floors(ctx, s)
-	if err != nil {
-		return err
-	}
-	ms = append(ms, product(s)...)
-	if o.wide {
-		ms = append(ms, wideFloors(s, fields, keys)...)
-	}
-	results, err := bench.Repeat(ctx, o.repeats, ms, progress)
-	if err != nil {
-		return err
-	}
-	if err := bench.WriteTable(table, results); err != nil {
-		return err
-	}
-	if over := bench.Exceeded(results); len(over) > 0 {
-		return fmt.Errorf("slower than it may be: %s", strings.Join(over, "; "))
+	if l.slack == 0 {
+		fmt.Fprintln(out, "\nno limit was looked at")
+	} else {
+		fmt.Fprintln(out, "\nno limit is broken")
 	}
 	return nil
 }
 
-// scan measures one way of reading all lines.
-func (s subject) scan(name string, how bench.Scan) bench.Measurement {
-	return bench.Measurement{Name: name, Run: func(ctx context.Context) (bench.Count, error) {
-		c, err := how.Run(ctx, s.node, s.indices())
-		return c, cmp.Or(err, wholeScan(c, s.lines))
-	}}
-}
-
-// floors are the measurements that the product is compared with.
-func floors(ctx context.Context, s subject) ([]bench.Measurement, error) {
-	docs, err := documents(ctx, s)
+// measure measures one topic and prints it.
+func (l *lab) measure(ctx context.Context, t topic, out io.Writer) (broken []string, err error) {
+	fmt.Fprintf(out, "\n## %s: %s\n\n", t.name, t.about)
+	w, err := t.work(ctx, l)
 	if err != nil {
-		return nil, fmt.Errorf("documents for the floor of writing: %w", err)
+		return nil, err
 	}
-	return []bench.Measurement{
-		{Name: "lines of the file", Run: func(context.Context) (bench.Count, error) { return bench.BareLines(s.log) }},
-		s.scan("scan", bench.Scan{}),
-		{
-			Name: "bulk",
-			Before: func(ctx context.Context) error {
-				if err := s.node.Delete(ctx, s.bulkTarget()); err != nil {
-					return err
-				}
-				return bench.CopyIndex(ctx, s.node, s.target(), s.bulkTarget())
-			},
-			Run: func(ctx context.Context) (bench.Count, error) {
-				return bench.BareBulk(ctx, s.node, s.bulkTarget(), docs)
-			},
-		},
-	}, nil
-}
-
-// wideFloors are other ways of reading, to choose from by measurement. Nothing is compared with them.
-func wideFloors(s subject, fields, keys []string) []bench.Measurement {
-	return []bench.Measurement{
-		s.scan("scan, needed fields", bench.Scan{Source: fields}),
-		s.scan("scan, two slices", bench.Scan{Slices: 2}),
-		s.scan("scan, needed fields, two slices", bench.Scan{Source: fields, Slices: 2}),
-		{Name: "composite, page 10,000", Run: func(ctx context.Context) (bench.Count, error) {
-			return bench.BareComposite(ctx, s.node, s.indices(), keys, 10_000, "")
-		}},
-	}
-}
-
-func wholeScan(c bench.Count, lines int) error {
-	if c.Docs != lines {
-		return fmt.Errorf("read %d lines of %d", c.Docs, lines)
-	}
-	return nil
-}
-
-// writeLog writes the same lines that are indexed as a log file.
-func writeLog(path string, cfg loggen.Config) (lines int, err error) {
-	f, err := os.Create(path)
+	results, err := bench.Repeat(ctx, l.plan(t), w.rows, l.progress)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	var buf []byte
-	err = loggen.New(cfg).Each(func(l loggen.Line) error {
-		lines++
-		buf = l.AppendRFC3164(buf[:0])
-		_, err := w.Write(buf)
-		return err
-	})
-	return lines, errors.Join(err, w.Flush(), f.Close())
+	if err := bench.WriteTables(out, results); err != nil {
+		return nil, err
+	}
+	if w.notes != nil {
+		for _, n := range w.notes(results) {
+			fmt.Fprintln(out, n)
+		}
+	}
+	for _, b := range bench.Broken(results, l.slack) {
+		broken = append(broken, t.name+": "+b)
+	}
+	return broken, l.clear(ctx)
+}
+
+func (l *lab) plan(t topic) bench.Plan {
+	if t.once {
+		return bench.Plan{Rounds: 1, Cold: true}
+	}
+	return bench.Plan{Rounds: l.rounds, Cold: l.cold}
 }

@@ -2,145 +2,174 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/postweave/postweave/test/bench"
+	"github.com/postweave/postweave/test/loggen"
 )
 
-// The most that a run may take: twice what Elasticsearch itself takes to read the lines and to write the documents.
-const runLimit = 2
+// source is lines in Elasticsearch, in daily indices.
+type source struct {
+	node     *bench.Node
+	prefix   string
+	layout   loggen.Layout
+	lines    int
+	from, to time.Time // first and last day
+}
 
-// subject is what there is to measure on: the node with the generated lines in it, the same lines in a file, and the product.
+// pattern is that of the daily indices.
+func (s *source) pattern() string { return s.prefix + "-2*" }
+
+func (s *source) clear(ctx context.Context) error { return s.node.Delete(ctx, s.pattern()) }
+
+func (s *source) loader() bench.Loader {
+	return bench.Loader{Prefix: s.prefix, Layout: s.layout, Settings: sourceSettings}
+}
+
+const sourceSettings = `{"number_of_replicas":0}`
+
+// load generates a log and indexes it.
+func (l *lab) load(ctx context.Context, name string, cfg loggen.Config) (*source, error) {
+	node, err := l.node(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{node: node, prefix: l.prefix + "-" + name, from: cfg.Start, to: cfg.Until.AddDate(0, 0, -1)}
+	if l.layout == "plain" {
+		s.layout = loggen.LayoutPlain
+	}
+	c, err := s.loader().Load(ctx, node, loggen.New(cfg))
+	s.lines = c.Docs
+	fmt.Fprintf(l.progress, "%s: loaded %d lines in %v\n", name, c.Docs, c.Elapsed.Round(time.Millisecond))
+	return s, err
+}
+
+// aDay is the lines of a day, which several topics measure on.
+func (l *lab) aDay(ctx context.Context) (*source, error) {
+	if l.day != nil {
+		return l.day, nil
+	}
+	var err error
+	l.day, err = l.load(ctx, "day", l.mail(l.size.day, 1))
+	return l.day, err
+}
+
+// subject is the product at work on a source, with a target and a state of its own.
 type subject struct {
-	node   *bench.Node
-	prefix string // of every index
-	log    string // path of the log file
-	lines  int
-	binary string // path of postweave
-	limit  float64
+	*source
+	binary string
+	out    string // before the names of all that is written
 }
 
-// indices is the pattern of the daily indices with the lines, and of nothing that is written in measuring.
-func (s subject) indices() string { return s.prefix + "-2*" }
-
-// What is written: the product's alias, its state, and the index that the floor of writing gets.
-func (s subject) target() string     { return s.prefix + "-out" }
-func (s subject) state() string      { return s.prefix + "-state" }
-func (s subject) bulkTarget() string { return s.prefix + "-out-floor" }
-
-// build makes the product as `make build` does: what is measured is what is shipped, not code that was built into the benchmark.
-func build(ctx context.Context, dir string) (string, error) {
-	binary := filepath.Join(dir, "postweave")
-	// By its import path: the benchmark may be started from any folder of the module.
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "github.com/postweave/postweave/cmd/postweave")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build postweave: %w\n%s", err, out)
-	}
-	return binary, nil
+func (l *lab) subject(s *source, name string) *subject {
+	x := &subject{source: s, binary: l.binary, out: l.prefix + "-" + name}
+	l.subjects = append(l.subjects, x)
+	return x
 }
 
-// product gives the measurements of postweave itself. They come after the floors and name them in Over; what they write goes to
-// indices whose names begin with the prefix and "-out", which are deleted at the end.
-func product(s subject) []bench.Measurement {
-	return []bench.Measurement{
-		{
-			Name: "postweave run", Over: []string{"scan", "bulk"}, Limit: s.limit,
-			Before: s.freshTarget,
-			Run: func(ctx context.Context) (bench.Count, error) {
-				out, c, err := s.postweave(ctx, nil, "run", "--json")
-				if err != nil {
-					return c, err
-				}
-				var report struct{ Lines int }
-				if err := json.Unmarshal(out, &report); err != nil {
-					return c, fmt.Errorf("postweave run: its report is no JSON: %w", err)
-				}
-				c.Docs = report.Lines
-				return c, wholeScan(c, s.lines)
-			},
-		},
-		{
-			Name: "postweave merge, one core", Over: []string{"lines of the file"},
-			Run: func(ctx context.Context) (bench.Count, error) {
-				_, c, err := s.postweave(ctx, []string{"GOMAXPROCS=1"}, "merge", "--year", "2026", s.log)
-				c.Docs = s.lines
-				return c, err
-			},
-		},
-	}
-}
+func (s *subject) target() string { return s.out + "-out" }
+func (s *subject) state() string  { return s.out + "-state" }
+func (s *subject) floor() string  { return s.out + "-floor" } // what the floor of writing writes to
 
-// freshTarget removes what the run before wrote and makes the target anew, as a newcomer's setup does.
-func (s subject) freshTarget(ctx context.Context) error {
+// fresh removes what was written before and makes the target anew, as a newcomer's setup does.
+func (s *subject) fresh(ctx context.Context) error {
 	if err := s.clearTarget(ctx); err != nil {
 		return err
 	}
-	_, _, err := s.postweave(ctx, nil, "setup")
+	_, _, err := s.postweave(ctx, call{args: []string{"setup"}})
 	return err
 }
 
-func (s subject) clearTarget(ctx context.Context) error {
-	return errors.Join(s.node.Delete(ctx, s.target()+"-0*"), s.node.Delete(ctx, s.state()))
+func (s *subject) clearTarget(ctx context.Context) error {
+	return errors.Join(s.node.Delete(ctx, s.target()+"-*"), s.node.Delete(ctx, s.state()))
 }
 
 // clear removes everything that was made, the product's template included.
-func (s subject) clear(ctx context.Context) error {
-	return errors.Join(s.node.Delete(ctx, s.prefix+"-*"), s.node.DeleteTemplate(ctx, s.target()))
+func (s *subject) clear(ctx context.Context) error {
+	return errors.Join(s.clearTarget(ctx), s.node.Delete(ctx, s.floor()), s.node.DeleteTemplate(ctx, s.target()))
 }
 
-// documents makes the documents of the subject's lines by one run of the product and reads them back. They are then what the
-// floor of writing writes: into an index of the same mapping, and with nothing left to do but to send them.
-func documents(ctx context.Context, s subject) ([]bench.Document, error) {
-	if err := s.freshTarget(ctx); err != nil {
-		return nil, err
-	}
-	if _, _, err := s.postweave(ctx, nil, "run"); err != nil {
-		return nil, err
-	}
-	return bench.ReadDocuments(ctx, s.node, s.target())
+// call is one start of the product.
+type call struct {
+	args   []string
+	url    string // of Elasticsearch, where it is not the node's own
+	cores  []int
+	stdin  io.Reader
+	stdout io.Writer // nil for the null device
 }
 
-// postweave runs the binary and returns what it printed, the wall clock, and the CPU that it took. What merge prints, the
-// documents, goes to the null device: they are written whole, and no disk is measured.
-func (s subject) postweave(ctx context.Context, env []string, args ...string) (out []byte, c bench.Count, err error) {
-	cmd := exec.CommandContext(ctx, s.binary, args...)
-	// Nothing of the caller's own settings: they would measure another product.
-	cmd.Env = append(withoutSettings(os.Environ()),
-		"POSTWEAVE_ES_URL="+s.node.URL, "POSTWEAVE_SOURCE="+s.indices(), "POSTWEAVE_TARGET="+s.target(), "POSTWEAVE_STATE="+s.state(),
-		"POSTWEAVE_LOG_LEVEL=warn")
-	cmd.Env = append(cmd.Env, env...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if args[0] != "merge" {
-		cmd.Stdout = &stdout
+// postweave runs the product.
+func (s *subject) postweave(ctx context.Context, c call) (bench.Count, string, error) {
+	return bench.Process{
+		Path: s.binary, Args: c.args, Cores: c.cores, Stdin: c.stdin, Stdout: c.stdout,
+		Env: append(environment(), "POSTWEAVE_ES_URL="+cmp.Or(c.url, s.node.URL), "POSTWEAVE_SOURCE="+s.pattern(), "POSTWEAVE_TARGET="+s.target(),
+			"POSTWEAVE_STATE="+s.state()),
+	}.Run(ctx)
+}
+
+// report is what the product says it did, as far as it matters here.
+type report struct {
+	Lines int
+	More  bool
+}
+
+// reporting runs a command that reports as JSON.
+func (s *subject) reporting(ctx context.Context, c call) (bench.Count, report, error) {
+	var out bytes.Buffer
+	var r report
+	c.stdout = &out
+	count, _, err := s.postweave(ctx, c)
+	if err == nil {
+		err = json.Unmarshal(out.Bytes(), &r)
 	}
-	start := time.Now()
-	err = cmd.Run()
-	c.Elapsed = time.Since(start)
-	if p := cmd.ProcessState; p != nil {
-		c.CPU = p.UserTime() + p.SystemTime()
+	if err == nil && r.More {
+		err = fmt.Errorf("postweave %s: it did not finish", c.args[0])
 	}
+	count.Docs = r.Lines
+	return count, r, err
+}
+
+// overAll runs a command that has to read every line of the source into an empty target, and counts what it wrote there.
+func (s *subject) overAll(ctx context.Context, args ...string) (bench.Count, error) {
+	c, _, err := s.reporting(ctx, call{args: append(args, "--json")})
 	if err != nil {
-		return nil, c, fmt.Errorf("postweave %s: %w\n%s", args[0], err, stderr.Bytes())
+		return c, err
 	}
-	return stdout.Bytes(), c, nil
+	if err := wholeScan(c, s.lines); err != nil {
+		return c, err
+	}
+	c.Written, c.Stored, err = s.node.Written(ctx, s.target()+"-*")
+	return c, err
 }
 
-func withoutSettings(environ []string) []string {
+// backfill is the call that merges all days of the source.
+func (s *subject) backfill() []string {
+	return []string{"backfill", "--from", s.from.Format(time.DateOnly), "--to", s.to.Format(time.DateOnly)}
+}
+
+func wholeScan(c bench.Count, lines int) error {
+	if c.Docs != lines {
+		return fmt.Errorf("read %d lines of %d", c.Docs, lines)
+	}
+	return nil
+}
+
+// environment is the caller's, without what would measure another product: its settings, and Go's own.
+func environment() []string {
 	var out []string
-	for _, v := range environ {
-		if !strings.HasPrefix(v, "POSTWEAVE_") {
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, "POSTWEAVE_") && name != "GOGC" && name != "GOMEMLIMIT" && name != "GOMAXPROCS" && name != "GODEBUG" {
 			out = append(out, v)
 		}
 	}
-	return out
+	return append(out, "POSTWEAVE_LOG_LEVEL=warn")
 }
