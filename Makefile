@@ -10,6 +10,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 10s
 TEST_TIMEOUT ?= 30m
 FAULTS_TIMEOUT ?= 60m
+# Further flags of bench, such as "-only merge -repeats 9": bin/bench -h lists them.
+BENCH ?=
 # What test-versions runs on, and which packages: those whose tests talk to a node.
 ES_VERSIONS ?= 8.15.0 8.19.0 9.2.0
 NODE_PACKAGES ?= $(shell $(GO) list -f '{{$$p := .ImportPath}}{{$$m := .Module.Path}}{{range .TestImports}}{{if or (eq . (print $$m "/test/esnode")) (eq . (print $$m "/test/site"))}}{{println $$p}}{{end}}{{end}}{{range .XTestImports}}{{if or (eq . (print $$m "/test/esnode")) (eq . (print $$m "/test/site"))}}{{println $$p}}{{end}}{{end}}' ./... | sort -u)
@@ -114,10 +116,22 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 		grep -q 'context deadline exceeded' <<<"$$out" && ! grep -q 'Failing input' <<<"$$out" && once "$$func" "$$dir"; \
 	done
 
+# Built and not "go run", which turns Ctrl-C, after which a node is stopped and indices are removed, into an error of its own.
 .PHONY: bench
-bench: ## Run the benchmarks: parsing and merging, then a run beside its floor
+bench: bench-build ## Measure merge, backfill and run beside their floors, as ratios; fails where one is over its limit (25 minutes)
+	@bin/bench $(BENCH)
+
+.PHONY: bench-memory
+bench-memory: bench-build ## Measure the memory of merging 10,000,000 lines and of backfilling 2,000,000 (20 minutes)
+	@bin/bench -only memory $(BENCH)
+
+.PHONY: bench-parts
+bench-parts: ## Run the benchmarks of single packages: parsing, merging, encoding
 	$(GO) test -run '^$$' -bench . -benchmem ./worker/... ./esquery/... ./cmd/...
-	$(GO) run ./test/bench/run
+
+.PHONY: bench-build
+bench-build:
+	@CGO_ENABLED=0 $(GO) build -o bin/bench ./test/bench/run
 
 .PHONY: lint
 lint: $(LINT) ## Lint; the first time builds the linter, which takes minutes

@@ -18,6 +18,8 @@ type Measurement struct {
 	Before func(ctx context.Context) error
 	// Run does the work once and says how much it was.
 	Run func(ctx context.Context) (Count, error)
+	// After looks at what the work left, and adds that to the count; it may be nil.
+	After func(ctx context.Context, c *Count) error
 }
 
 // Result is a Measurement with what its rounds took.
@@ -82,6 +84,11 @@ func (m *Measurement) once(ctx context.Context) (Count, error) {
 	c, err := m.Run(ctx)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if m.After != nil {
+		if err := m.After(ctx, &c); err != nil {
+			return c, fmt.Errorf("after %s: %w", m.Name, err)
+		}
 	}
 	return c, nil
 }

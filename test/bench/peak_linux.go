@@ -12,7 +12,8 @@ import (
 // watchPeak begins to watch the memory of a child that has been started. What it returns is called when the child has ended, and gives the peak in bytes.
 //
 // What wait4 tells of a child is never less than the peak of the process that started it, whose memory it shares until it becomes
-// the program. Below that only the child's own account counts, which ends with it: it is read every few milliseconds.
+// the program. Below that only the child's own account counts, which ends with it: it is read every few
+// milliseconds. Of a child that ends before the first look it is what wait4 tells: at most so much.
 func watchPeak(pid int) func(*os.ProcessState) int64 {
 	stop, seen := make(chan struct{}), make(chan int64)
 	own := highWater("/proc/self/status")

@@ -1,7 +1,8 @@
-// Command profile makes one run, or one backfill, in its own process and writes what it spent its time and memory on. The parts are
-// joined as the product's command joins them; the product itself has no switch for profiles.
+// Command profile makes one run, one backfill or one merge in its own process and writes what it spent its time and memory on. The parts
+// are joined as the product's command joins them; the product itself has no switch for profiles.
 //
 //	go run ./test/bench/profile -es http://127.0.0.1:9200 -cpu cpu.out -mem mem.out
+//	go run ./test/bench/profile -merge mail.log -cpu cpu.out
 //	go tool pprof -top cpu.out
 package main
 
@@ -35,6 +36,8 @@ func main() {
 	flag.IntVar(&o.days, "backfill", 0, "backfill so many days before -to, instead of a run")
 	flag.StringVar(&o.to, "to", "", "the `day` at which the backfill ends")
 	flag.IntVar(&o.concurrency, "concurrency", 2, "groups of keys at once")
+	flag.StringVar(&o.merge, "merge", "", "merge this `file` instead: no node is needed")
+	flag.IntVar(&o.year, "year", 2026, "of its lines")
 	flag.StringVar(&o.cpu, "cpu", "", "`file` for the CPU profile")
 	flag.StringVar(&o.mem, "mem", "", "`file` for the profile of allocations")
 	flag.Parse()
@@ -49,10 +52,15 @@ type options struct {
 	days                       int
 	to                         string
 	concurrency                int
+	merge                      string
+	year                       int
 	cpu, mem                   string
 }
 
 func (o options) run(ctx context.Context) error {
+	if o.merge != "" {
+		return o.profileMerge(ctx)
+	}
 	clock := &requestClock{next: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}, spent: map[string]*spent{}}
 	client, err := esquery.Connect(esquery.Config{Addresses: []string{o.url}, Transport: clock})
 	if err != nil {
@@ -74,24 +82,39 @@ func (o options) run(ctx context.Context) error {
 		}
 		work.Source, work.Command = source.Days(to.AddDate(0, 0, -o.days), to), "backfill"
 	}
-	stop, err := o.start()
-	if err != nil {
+	var report worker.Report
+	if err := o.profiled(func() (err error) {
+		report, err = work.Do(ctx)
 		return err
-	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	report, err := work.Do(ctx)
-	runtime.ReadMemStats(&after)
-	if err := errors.Join(err, stop()); err != nil {
+	}); err != nil {
 		return err
 	}
 	line, err := json.Marshal(report)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\nallocated %d MB in %d objects, %d collections, %d MB from the system\n", line,
-		(after.TotalAlloc-before.TotalAlloc)>>20, after.Mallocs-before.Mallocs, after.NumGC-before.NumGC, after.Sys>>20)
+	fmt.Printf("%s\n", line)
 	clock.print()
+	return nil
+}
+
+// profiled does the work between the beginning and the end of the profiles, and prints what it took of memory.
+func (o options) profiled(do func() error) error {
+	stop, err := o.start()
+	if err != nil {
+		return err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin := time.Now()
+	err = do()
+	took := time.Since(begin)
+	runtime.ReadMemStats(&after)
+	if err := errors.Join(err, stop()); err != nil {
+		return err
+	}
+	fmt.Printf("%v, allocated %d MB in %d objects, %d collections, %d MB from the system\n", took.Round(time.Millisecond),
+		(after.TotalAlloc-before.TotalAlloc)>>20, after.Mallocs-before.Mallocs, after.NumGC-before.NumGC, after.Sys>>20)
 	return nil
 }
 

@@ -30,41 +30,27 @@ func backfillWork(ctx context.Context, l *lab) (work, error) {
 	const scan, bulk = "scan, two slices", "bulk, two streams"
 	rows := []bench.Measurement{
 		s.scan(scan, bench.Scan{Slices: atOnce}),
-		{
+		s.node.Metered(bench.Measurement{
 			Name: bulk, Units: "documents", Before: s.emptyFloor,
 			Run: func(ctx context.Context) (bench.Count, error) {
 				return bench.Bulk{Streams: atOnce}.Run(ctx, s.node, s.floor(), docs)
 			},
-		},
-		{
-			Name: "backfill of the day", Units: "lines", Ratios: []bench.Ratio{bench.TimesAsLong(backfillLimit, scan, bulk)}, Before: s.fresh,
-			Run: func(ctx context.Context) (bench.Count, error) { return s.overAll(ctx, s.backfill()...) },
-		},
-		{
-			Name: "run", Units: "lines", Ratios: []bench.Ratio{bench.TimesAsLong(runLimit, scan, bulk)}, Before: s.fresh,
-			Run: func(ctx context.Context) (bench.Count, error) { return s.overAll(ctx, "run") },
-		},
+		}),
+		s.overAll("backfill of the day", []bench.Ratio{bench.TimesAsLong(backfillLimit, scan, bulk)}, s.backfill()...),
+		s.overAll("run", []bench.Ratio{bench.TimesAsLong(runLimit, scan, bulk)}, "run"),
 	}
-	return work{rows: s.metered(rows)}, nil
-}
-
-// metered has the node's own figures in every row.
-func (s *source) metered(rows []bench.Measurement) []bench.Measurement {
-	for i := range rows {
-		rows[i] = s.node.Metered(rows[i])
-	}
-	return rows
+	return work{rows: rows}, nil
 }
 
 // scan measures one way of reading all lines.
 func (s *source) scan(name string, how bench.Scan) bench.Measurement {
-	return bench.Measurement{Name: name, Units: "lines", Run: func(ctx context.Context) (bench.Count, error) {
+	return s.node.Metered(bench.Measurement{Name: name, Units: "lines", Run: func(ctx context.Context) (bench.Count, error) {
 		c, err := how.Run(ctx, s.node, s.pattern())
 		if err != nil {
 			return c, err
 		}
 		return c, wholeScan(c, s.lines)
-	}}
+	}})
 }
 
 // documents makes the documents of all lines by a backfill and reads them back. They are then what the

@@ -65,10 +65,7 @@ func growingBackfillWork(ctx context.Context, l *lab) (work, error) {
 			return work{}, err
 		}
 		s := l.subject(lines, fmt.Sprintf("grown-%d", i))
-		rows = append(rows, s.node.Metered(bench.Measurement{
-			Name: "backfill, " + x.name, Units: "lines", Ratios: against(i, "backfill, 1 day"), Before: s.fresh,
-			Run: func(ctx context.Context) (bench.Count, error) { return s.overAll(ctx, s.backfill()...) },
-		}))
+		rows = append(rows, s.overAll("backfill, "+x.name, against(i, "backfill, 1 day"), s.backfill()...))
 	}
 	return work{rows: rows}, nil
 }

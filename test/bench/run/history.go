@@ -41,15 +41,12 @@ func historyWork(ctx context.Context, l *lab) (w work, err error) {
 		pasts = append(pasts, p)
 	}
 	short, long := pasts[0], pasts[1]
-	rows := []bench.Measurement{
+	w.rows = []bench.Measurement{
 		short.newLines(nil),
 		long.newLines([]bench.Ratio{bench.TimesAsLong(historyLimit, short.newLinesName())}),
+		short.idle(),
+		long.idle(),
 	}
-	rows = short.metered(rows)
-	for _, p := range pasts {
-		rows = append(rows, p.idle())
-	}
-	w.rows = rows
 	w.notes = func([]bench.Result) (said []string) {
 		for _, p := range pasts {
 			said = append(said, fmt.Sprintf("%s: %d lines of %d days; idle: %s", p.name, p.lines, p.days, p.asked))
@@ -108,43 +105,48 @@ func (p *past) newLinesName() string { return "run on new lines, " + p.name }
 // newLines measures a run on the next batch.
 func (p *past) newLines(ratios []bench.Ratio) bench.Measurement {
 	var written, batch int
-	return bench.Measurement{
+	return p.node.Metered(bench.Measurement{
 		Name: p.newLinesName(), Units: "lines", Ratios: ratios,
 		Before: func(ctx context.Context) (err error) {
-			if p.next == len(p.batches) {
-				return errors.New("no more new lines")
-			}
-			lines := p.batches[p.next]
-			p.next++
-			batch = len(lines)
-			load := p.loader()
-			load.Settings = "" // the index is there
-			if _, err := load.Load(ctx, p.node, bench.SourceFunc(func(f func(loggen.Line) error) error {
-				for _, x := range lines {
-					if err := f(x); err != nil {
-						return err
-					}
-				}
-				return nil
-			})); err != nil {
+			if batch, err = p.arrive(ctx); err != nil {
 				return err
 			}
 			written, _, err = p.node.Written(ctx, p.target()+"-*")
 			return err
 		},
 		Run: func(ctx context.Context) (bench.Count, error) {
-			c, _, err := p.reporting(ctx, call{args: []string{"run", "--json"}})
+			c, err := p.reporting(ctx, call{args: []string{"run", "--json"}})
 			if err == nil {
 				err = wholeScan(c, batch)
 			}
-			if err != nil {
-				return c, err
-			}
-			c.Written, c.Stored, err = p.node.Written(ctx, p.target()+"-*")
-			c.Written -= written
 			return c, err
 		},
+		After: func(ctx context.Context, c *bench.Count) error {
+			err := p.count(ctx, c)
+			c.Written -= written
+			return err
+		},
+	})
+}
+
+// arrive indexes the next batch and says how many lines it is.
+func (p *past) arrive(ctx context.Context) (int, error) {
+	if p.next == len(p.batches) {
+		return 0, errors.New("no more new lines")
 	}
+	lines := p.batches[p.next]
+	p.next++
+	load := p.loader()
+	load.Settings = "" // the index is there
+	_, err := load.Load(ctx, p.node, bench.SourceFunc(func(f func(loggen.Line) error) error {
+		for _, x := range lines {
+			if err := f(x); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return len(lines), err
 }
 
 // idle counts the requests of a run with nothing new.
@@ -157,7 +159,7 @@ func (p *past) idle() bench.Measurement {
 				return c, err
 			}
 			defer func() { err = errors.Join(err, r.Close()) }()
-			if c, _, err = p.reporting(ctx, call{args: []string{"run", "--json"}, url: r.URL}); err != nil {
+			if c, err = p.reporting(ctx, call{args: []string{"run", "--json"}, url: r.URL}); err != nil {
 				return c, err
 			}
 			c.Requests, p.asked = r.Taken()

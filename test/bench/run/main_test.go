@@ -95,7 +95,7 @@ func TestCopiesMergeIntoAsManyTimesTheDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.close(t.Context()) //nolint:errcheck // a temporary folder
+		defer l.close(t.Context())
 		l.size.copies = copies
 		log, err := l.repeatedLab()
 		if err != nil {

@@ -78,10 +78,7 @@ func (l *lab) backfillPeaks(ctx context.Context) (rows []bench.Measurement, err 
 			return nil, err
 		}
 		s := l.subject(lines, fmt.Sprintf("memory-%d", i))
-		rows = append(rows, s.node.Metered(bench.Measurement{
-			Name: "backfill, " + names[i], Units: "lines", Ratios: peaks(i, "backfill, ", names), Before: s.fresh,
-			Run: func(ctx context.Context) (bench.Count, error) { return s.overAll(ctx, s.backfill()...) },
-		}))
+		rows = append(rows, s.overAll("backfill, "+names[i], peaks(i, "backfill, ", names), s.backfill()...))
 	}
 	return rows, nil
 }

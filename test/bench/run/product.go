@@ -115,16 +115,13 @@ func (s *subject) postweave(ctx context.Context, c call) (bench.Count, string, e
 	}.Run(ctx)
 }
 
-// report is what the product says it did, as far as it matters here.
-type report struct {
-	Lines int
-	More  bool
-}
-
-// reporting runs a command that reports as JSON.
-func (s *subject) reporting(ctx context.Context, c call) (bench.Count, report, error) {
+// reporting runs a command that reports as JSON, and counts the lines that it says it has read.
+func (s *subject) reporting(ctx context.Context, c call) (bench.Count, error) {
 	var out bytes.Buffer
-	var r report
+	var r struct {
+		Lines int
+		More  bool
+	}
 	c.stdout = &out
 	count, _, err := s.postweave(ctx, c)
 	if err == nil {
@@ -134,20 +131,27 @@ func (s *subject) reporting(ctx context.Context, c call) (bench.Count, report, e
 		err = fmt.Errorf("postweave %s: it did not finish", c.args[0])
 	}
 	count.Docs = r.Lines
-	return count, r, err
+	return count, err
 }
 
-// overAll runs a command that has to read every line of the source into an empty target, and counts what it wrote there.
-func (s *subject) overAll(ctx context.Context, args ...string) (bench.Count, error) {
-	c, _, err := s.reporting(ctx, call{args: append(args, "--json")})
-	if err != nil {
-		return c, err
-	}
-	if err := wholeScan(c, s.lines); err != nil {
-		return c, err
-	}
+// overAll measures a command that has to read every line of the source into an empty target.
+func (s *subject) overAll(name string, ratios []bench.Ratio, args ...string) bench.Measurement {
+	return s.node.Metered(bench.Measurement{
+		Name: name, Units: "lines", Ratios: ratios, Before: s.fresh, After: s.count,
+		Run: func(ctx context.Context) (bench.Count, error) {
+			c, err := s.reporting(ctx, call{args: append(args, "--json")})
+			if err == nil {
+				err = wholeScan(c, s.lines)
+			}
+			return c, err
+		},
+	})
+}
+
+// count adds what has been written since the target was made.
+func (s *subject) count(ctx context.Context, c *bench.Count) (err error) {
 	c.Written, c.Stored, err = s.node.Written(ctx, s.target()+"-*")
-	return c, err
+	return err
 }
 
 // backfill is the call that merges all days of the source.

@@ -17,7 +17,7 @@ func readingWork(ctx context.Context, l *lab) (work, error) {
 	if day.layout == loggen.LayoutPlain {
 		fields, keys = bench.FieldsPlain, []string{"logsource.keyword", "postfix_queueid.keyword"}
 	}
-	return work{rows: day.metered([]bench.Measurement{
+	return work{rows: []bench.Measurement{
 		day.scan("scan", bench.Scan{}),
 		day.scan("scan, two slices", bench.Scan{Slices: 2}),
 		day.scan("scan, needed fields", bench.Scan{Source: fields}),
@@ -25,5 +25,5 @@ func readingWork(ctx context.Context, l *lab) (work, error) {
 		{Name: "composite, page 10,000", Units: "keys", Run: func(ctx context.Context) (bench.Count, error) {
 			return bench.BareComposite(ctx, day.node, day.pattern(), keys, 10_000, "")
 		}},
-	})}, nil
+	}}, nil
 }
