@@ -39,7 +39,10 @@ func backfillWork(ctx context.Context, l *lab) (work, error) {
 		s.overAll("backfill of the day", []bench.Ratio{bench.TimesAsLong(backfillLimit, scan, bulk)}, s.backfill()...),
 		s.overAll("run", []bench.Ratio{bench.TimesAsLong(runLimit, scan, bulk)}, "run"),
 	}
-	return work{rows: rows}, nil
+	cores, err := s.node.Processors(ctx)
+	return work{rows: rows, notes: func(results []bench.Result) []string {
+		return []string{busy(named(results, "backfill of the day"), cores), busy(named(results, "run"), cores)}
+	}}, err
 }
 
 // scan measures one way of reading all lines.
