@@ -105,8 +105,8 @@ func (l *lab) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	err := l.clear(ctx)
-	if l.day != nil {
-		err = errors.Join(err, l.day.clear(ctx))
+	if l.served != nil { // what was interrupted is in nobody's list
+		err = errors.Join(err, l.served.Delete(ctx, l.prefix+"-*"))
 	}
 	if l.stop != nil {
 		err = errors.Join(err, l.stop())

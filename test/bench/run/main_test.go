@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -52,11 +53,7 @@ func TestSmallBenchmark(t *testing.T) {
 	if !strings.Contains(printed, "\nbackfill, two workers ") && !strings.Contains(printed, "backfill has no --shard") {
 		t.Error("neither two workers nor a reason why not")
 	}
-	var left []struct{ Index string }
-	if err := esnode.Call(t.Context(), http.MethodGet, fmt.Sprintf("%s/_cat/indices/bench-%d-*?h=index&format=json", o.url, os.Getpid()), nil, &left); err != nil {
-		t.Fatal(err)
-	}
-	if len(left) > 0 {
+	if left := leftOn(t, o.url); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -153,4 +150,44 @@ func TestChoose(t *testing.T) {
 	if _, err := choose("nothing"); err == nil || !strings.Contains(err.Error(), "growth-merge") {
 		t.Error(err)
 	}
+}
+
+// What is interrupted while it loads leaves nothing on the node either.
+func TestInterruptionLeavesNothing(t *testing.T) {
+	o := quick("memory")
+	o.url = esnode.Shared(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l, err := newLab(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := l.mail(l.size.day, 1)
+	s, err := l.source(ctx, "broken-off", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.fill(ctx, s, cfg); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := l.close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left := leftOn(t, o.url); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// leftOn is what the benchmark has left of indices.
+func leftOn(t *testing.T, url string) (names []string) {
+	t.Helper()
+	var left []struct{ Index string }
+	if err := esnode.Call(t.Context(), http.MethodGet, fmt.Sprintf("%s/_cat/indices/bench-%d-*?h=index&format=json", url, os.Getpid()), nil, &left); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range left {
+		names = append(names, x.Index)
+	}
+	return names
 }

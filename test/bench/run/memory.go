@@ -70,15 +70,24 @@ func (l *lab) mergeStream(ctx context.Context, cfg loggen.Config) (bench.Count, 
 	return c, err
 }
 
+// backfillPeaks indexes each log when its turn comes, and removes it: together they are gigabytes.
 func (l *lab) backfillPeaks(ctx context.Context) (rows []bench.Measurement, err error) {
 	names, logs := l.spans(l.size.memoryOnNode)
 	for i, cfg := range logs {
-		lines, err := l.load(ctx, fmt.Sprintf("memory-%d", i), cfg)
+		name := fmt.Sprintf("memory-%d", i)
+		lines, err := l.source(ctx, name, cfg)
 		if err != nil {
 			return nil, err
 		}
-		s := l.subject(lines, fmt.Sprintf("memory-%d", i))
-		rows = append(rows, s.overAll("backfill, "+names[i], peaks(i, "backfill, ", names), s.backfill()...))
+		s := l.subject(lines, name)
+		row := s.overAll("backfill, "+names[i], peaks(i, "backfill, ", names), s.backfill()...)
+		row.Before = func(ctx context.Context) error {
+			return errors.Join(l.fill(ctx, s.source, cfg), s.fresh(ctx))
+		}
+		row.After = func(ctx context.Context, c *bench.Count) error {
+			return errors.Join(s.count(ctx, c), s.clearTarget(ctx), s.source.clear(ctx))
+		}
+		rows = append(rows, row)
 	}
 	return rows, nil
 }

@@ -36,8 +36,8 @@ func (s *source) loader() bench.Loader {
 
 const sourceSettings = `{"number_of_replicas":0}`
 
-// load generates a log and indexes it.
-func (l *lab) load(ctx context.Context, name string, cfg loggen.Config) (*source, error) {
+// source names where a log is to be indexed. It is not yet.
+func (l *lab) source(ctx context.Context, name string, cfg loggen.Config) (*source, error) {
 	node, err := l.node(ctx)
 	if err != nil {
 		return nil, err
@@ -46,10 +46,23 @@ func (l *lab) load(ctx context.Context, name string, cfg loggen.Config) (*source
 	if l.layout == "plain" {
 		s.layout = loggen.LayoutPlain
 	}
-	c, err := s.loader().Load(ctx, node, loggen.New(cfg))
+	return s, nil
+}
+
+// load generates a log and indexes it.
+func (l *lab) load(ctx context.Context, name string, cfg loggen.Config) (*source, error) {
+	s, err := l.source(ctx, name, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s, l.fill(ctx, s, cfg)
+}
+
+func (l *lab) fill(ctx context.Context, s *source, cfg loggen.Config) error {
+	c, err := s.loader().Load(ctx, s.node, loggen.New(cfg))
 	s.lines = c.Docs
-	fmt.Fprintf(l.progress, "%s: loaded %d lines in %v\n", name, c.Docs, c.Elapsed.Round(time.Millisecond))
-	return s, err
+	fmt.Fprintf(l.progress, "%s: loaded %d lines in %v\n", s.prefix, c.Docs, c.Elapsed.Round(time.Millisecond))
+	return err
 }
 
 // aDay is the lines of a day, which several topics measure on.
