@@ -158,6 +158,26 @@ func TestRatiosAreOfTheSameRound(t *testing.T) {
 	}
 }
 
+func TestRatiosOfOtherThings(t *testing.T) {
+	own := Count{Docs: 80, CPU: 6 * time.Second, NodeCPU: 2 * time.Second, Peak: 300 << 20, Requests: 7}
+	other := []Count{{Docs: 10, CPU: 2 * time.Second, Peak: 200 << 20}}
+	for _, x := range []struct {
+		ratio  Ratio
+		is     float64
+		broken bool
+	}{
+		{CPUAUnit("x"), 0.5, false},
+		{PeakMemory(256), 300, true},
+		{TimesThePeak(1.1, "x"), 1.5, true},
+		{RequestsMade(7), 7, false},
+		{RequestsMade(6), 7, true},
+	} {
+		if is := x.ratio.Of(own, other); is != x.is || x.ratio.broken(is, 1) != x.broken {
+			t.Errorf("%s is %v, broken %v", x.ratio.What, is, x.ratio.broken(is, 1))
+		}
+	}
+}
+
 func TestMeasurementsAreRefused(t *testing.T) {
 	stop := errors.New("stop")
 	fails := func(context.Context) (Count, error) { return Count{}, stop }

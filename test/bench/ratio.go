@@ -42,6 +42,13 @@ func TimeAUnit(atMost float64, over string) Ratio {
 	}}
 }
 
+// CPUAUnit is the processor time a unit over that of another, the processes' and the node's together. It is beside the clock, where others are at
+// work on the machine: they make waiting longer and work not.
+func CPUAUnit(over string) Ratio {
+	a := func(c Count) float64 { return (c.CPU + c.NodeCPU).Seconds() / float64(c.Docs) }
+	return Ratio{What: "cpu a line", Unit: "times", Over: []string{over}, Of: func(own Count, over []Count) float64 { return a(own) / a(over[0]) }}
+}
+
 // PeakMemory is the most memory, in MiB.
 func PeakMemory(atMost float64) Ratio {
 	return Ratio{What: "peak", Unit: "MiB", AtMost: atMost, Of: func(own Count, _ []Count) float64 { return float64(own.Peak) / (1 << 20) }}

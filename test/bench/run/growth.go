@@ -34,7 +34,7 @@ func against(i int, first string) []bench.Ratio {
 	if i == 0 {
 		return nil
 	}
-	return []bench.Ratio{bench.TimeAUnit(growthLimit, first)}
+	return []bench.Ratio{bench.TimeAUnit(growthLimit, first), bench.CPUAUnit(first)}
 }
 
 // growingMergeWork merges on one core, where there is one to pin to: two cores share more with others.

@@ -43,7 +43,7 @@ func historyWork(ctx context.Context, l *lab) (w work, err error) {
 	short, long := pasts[0], pasts[1]
 	w.rows = []bench.Measurement{
 		short.newLines(nil),
-		long.newLines([]bench.Ratio{bench.TimesAsLong(historyLimit, short.newLinesName())}),
+		long.newLines([]bench.Ratio{bench.TimesAsLong(historyLimit, short.newLinesName()), bench.CPUAUnit(short.newLinesName())}),
 		short.idle(),
 		long.idle(),
 	}

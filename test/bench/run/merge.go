@@ -69,7 +69,7 @@ func (l *lab) merges(name string, log logFile, floor *bench.Pflogsumm) []bench.M
 	// merge is a row of the product, held against pflogsumm where there is one.
 	merge := func(how string, atLeast float64, over []bench.Ratio, cores []int, into string) {
 		if floor != nil {
-			over = append(over, bench.TimesAsFast(atLeast, mergeGoal, summed))
+			over = append(over, bench.TimesAsFast(atLeast, mergeGoal, summed), bench.CPUAUnit(summed))
 		}
 		rows = append(rows, bench.Measurement{Name: name + ": merge, " + how, Units: "lines", Ratios: over, Run: func(ctx context.Context) (bench.Count, error) {
 			return l.mergeInto(ctx, into, log, cores)
