@@ -11,7 +11,7 @@ import (
 
 func TestMeteredIsWhatTheNodeTookMeanwhile(t *testing.T) {
 	stats := func(millis, requests int) string {
-		return fmt.Sprintf(`{"nodes":{"a":{"process":{"cpu":{"total_in_millis":%d}},"http":{"routes":{"/_search":{"requests":{"count":%d}},"/_nodes/stats":{"requests":{"count":9}}}}}}}`, millis, requests)
+		return fmt.Sprintf(`{"nodes":{"a":{"process":{"cpu":{"total_in_millis":%d}},"http":{"routes":{"/_search":{"requests":{"count":%d}},"/_nodes/stats":{"requests":{"count":%d}}}}}}}`, millis, requests, 3*requests)
 	}
 	n, _ := node(t, stats(1000, 5), stats(3500, 25))
 	m := n.Metered(Measurement{Run: func(context.Context) (Count, error) { return Count{Elapsed: time.Second}, nil }})
