@@ -13,6 +13,8 @@ type Count struct {
 	CPU time.Duration
 	// NodeCPU is what Elasticsearch took meanwhile; 0 where it has no part, or is not asked.
 	NodeCPU time.Duration
+	// Busy is the part of the time in which this machine's cores were, for whomever, from 0 to 1; 0 where it is not known.
+	Busy float64
 	// Written is how many documents the product had written, each as often as it was, and Stored how many there are for it.
 	Written, Stored int
 	// Peak is the most memory, in bytes resident, of the largest of the product's processes; 0 for a floor.

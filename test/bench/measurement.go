@@ -81,9 +81,13 @@ func (m *Measurement) once(ctx context.Context) (Count, error) {
 			return Count{}, fmt.Errorf("before %s: %w", m.Name, err)
 		}
 	}
+	before := machineTicks()
 	c, err := m.Run(ctx)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if c.Busy == 0 { // else it has measured that itself
+		c.Busy = machineTicks().since(before)
 	}
 	if m.After != nil {
 		if err := m.After(ctx, &c); err != nil {

@@ -20,10 +20,12 @@ func (n *Node) Metered(m Measurement) Measurement {
 		if err != nil {
 			return Count{}, err
 		}
+		ticks := machineTicks()
 		c, err := run(ctx)
 		if err != nil {
 			return c, err
 		}
+		c.Busy = machineTicks().since(ticks) // without the wait for the node's figures
 		after, err := n.stats(ctx)
 		if err != nil {
 			return c, err

@@ -34,7 +34,8 @@ func watchPeak(pid int) func(*os.ProcessState) int64 {
 	return func(state *os.ProcessState) int64 {
 		close(stop)
 		most := <-seen
-		if usage, ok := state.SysUsage().(*syscall.Rusage); ok && usage.Maxrss<<10 > own || most == 0 {
+		usage, ok := state.SysUsage().(*syscall.Rusage)
+		if ok && (usage.Maxrss<<10 > own || most == 0) {
 			return usage.Maxrss << 10
 		}
 		return most

@@ -22,7 +22,7 @@ func WriteTables(w io.Writer, results []Result) error {
 
 func writeMeasured(w io.Writer, results []Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "measured\tunits\t\tunits/s\tseconds\tlow\thigh\tcpu s\tnode cpu s\trequests\twritten\tstored\tMB\tpeak MiB")
+	fmt.Fprintln(t, "measured\tunits\t\tunits/s\tseconds\tlow\thigh\tbusy %\tcpu s\tnode cpu s\trequests\twritten\tstored\tMB\tpeak MiB")
 	for _, r := range results {
 		if len(r.Counts) == 0 {
 			continue
@@ -31,6 +31,7 @@ func writeMeasured(w io.Writer, results []Result) error {
 		docs := r.Median(func(c Count) float64 { return float64(c.Docs) })
 		row := []string{
 			r.Name, number(docs), r.Units, number(docs / m), seconds(m), seconds(low), seconds(high),
+			r.cell(func(c Count) float64 { return 100 * c.Busy }, number),
 			r.cell(func(c Count) float64 { return c.CPU.Seconds() }, seconds),
 			r.cell(func(c Count) float64 { return c.NodeCPU.Seconds() }, seconds),
 			r.cell(func(c Count) float64 { return float64(c.Requests) }, number),

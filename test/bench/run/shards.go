@@ -107,12 +107,12 @@ func named(results []bench.Result, name string) *bench.Result {
 // workers are taken to share the cores with the node, as they do where the benchmark has started it.
 func noRoom(one *bench.Result, cores int) string {
 	share := one.Median(func(c bench.Count) float64 {
-		return (c.NodeCPU + c.CPU).Seconds() / (float64(cores) * c.Elapsed.Seconds())
+		return max(c.Busy, (c.NodeCPU+c.CPU).Seconds()/(float64(cores)*c.Elapsed.Seconds()))
 	})
 	if share <= shardsRoom {
 		return ""
 	}
-	return fmt.Sprintf("with one worker the %d cores are busy for %.0f %% of the time already", cores, 100*share)
+	return fmt.Sprintf("with one worker the cores are busy for %.0f %% of the time already", 100*share)
 }
 
 // busy is the share of the time in which the cores worked, and for whom.
@@ -122,5 +122,6 @@ func busy(r *bench.Result, cores int) string {
 	}
 	node := share(func(c bench.Count) float64 { return c.NodeCPU.Seconds() })
 	own := share(func(c bench.Count) float64 { return c.CPU.Seconds() })
-	return fmt.Sprintf("%s: of the time of %d cores Elasticsearch used %.0f %%, the product %.0f %%; %.0f %% were idle, or others'", r.Name, cores, node, own, max(0, 100-node-own))
+	all := 100 * r.Median(func(c bench.Count) float64 { return c.Busy })
+	return fmt.Sprintf("%s: of the time of %d cores Elasticsearch used %.0f %%, the product %.0f %%; the machine was busy for %.0f %%", r.Name, cores, node, own, all)
 }

@@ -19,7 +19,12 @@ func TestShardsLimitBindsWhereThereIsRoom(t *testing.T) {
 	if why := noRoom(worker(10*time.Second, 6*time.Second), 2); !strings.Contains(why, "80 %") {
 		t.Error("80 % of two cores are busy:", why)
 	}
-	if said := busy(worker(10*time.Second, 6*time.Second), 2); !strings.Contains(said, "Elasticsearch used 50 %, the product 30 %; 20 % were idle") {
+	others := worker(5*time.Second, 4*time.Second)
+	others.Counts[0].Busy = 0.9
+	if why := noRoom(others, 2); !strings.Contains(why, "90 %") {
+		t.Error("others keep the cores busy:", why)
+	}
+	if said := busy(worker(10*time.Second, 6*time.Second), 2); !strings.Contains(said, "Elasticsearch used 50 %, the product 30 %;") {
 		t.Error(said)
 	}
 }
