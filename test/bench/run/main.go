@@ -99,10 +99,8 @@ func (l *lab) measure(ctx context.Context, t topic, out io.Writer) (broken []str
 		return nil, err
 	}
 	results, err := bench.Repeat(ctx, l.plan(t), w.rows, l.progress)
-	if err != nil {
-		return nil, err
-	}
-	if err := bench.WriteTables(out, results); err != nil {
+	// What was measured before something failed, or before it was interrupted, took minutes.
+	if err := errors.Join(err, bench.WriteTables(out, results)); err != nil {
 		return nil, err
 	}
 	if w.notes != nil {

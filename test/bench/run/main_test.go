@@ -72,16 +72,20 @@ func TestTooSlowIsNoticed(t *testing.T) {
 	}
 }
 
-// A program that ends before it has read everything is not a fast one.
+// A program that ends before it has read everything is not a fast one. What was measured before it is printed all the same.
 func TestWorkLeftUndoneIsNoticed(t *testing.T) {
 	lazy := filepath.Join(t.TempDir(), "postweave")
 	if err := os.WriteFile(lazy, []byte("#!/bin/sh\necho '1 line merged into 1 message' >&2\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	o := quick("growth-merge")
+	o := quick("merge")
 	o.binary = lazy
-	if _, err := table(t, o); err == nil || !strings.Contains(err.Error(), "has not read all") {
+	printed, err := table(t, o)
+	if err == nil || !strings.Contains(err.Error(), "has not read all") {
 		t.Error(err)
+	}
+	if !strings.Contains(printed, "\nlab: lines of the file ") {
+		t.Error("what was measured before is not printed")
 	}
 }
 
