@@ -40,7 +40,7 @@ type batch struct {
 	lines  int
 	out    []byte  // of render
 	shapes []Shape // of lines that were not understood, with Explain
-	done   chan struct{}
+	done   chan struct{} // closed once all is merged
 }
 
 // job is the lines of one key, or a reject.
@@ -88,7 +88,7 @@ func (f *flow) batch() *batch {
 		f.free = f.free[:n-1]
 		return b
 	}
-	return &batch{done: make(chan struct{}, 1)}
+	return &batch{done: make(chan struct{})}
 }
 
 // send gives the batch that is being filled to a goroutine.
@@ -114,6 +114,17 @@ func (f *flow) full() bool {
 	return n >= mostBatches || n > 1 && f.lines > mostBatches*batchLines
 }
 
+// oldest is the batch that was sent first. What is being filled is sent where nothing else is on its way.
+func (f *flow) oldest() *batch {
+	if f.head == len(f.flying) {
+		f.send()
+	}
+	if f.head == len(f.flying) {
+		return nil
+	}
+	return f.flying[f.head]
+}
+
 // first waits for the batch that was sent first, nil where there is none.
 func (f *flow) first() *batch {
 	if f.head == len(f.flying) {
@@ -134,7 +145,7 @@ func (f *flow) landed(b *batch) {
 	if cap(b.out) > mostKept {
 		b.out = nil
 	}
-	*b = batch{jobs: b.jobs[:0], out: b.out[:0], shapes: b.shapes[:0], done: b.done}
+	*b = batch{jobs: b.jobs[:0], out: b.out[:0], shapes: b.shapes[:0], done: make(chan struct{})}
 	f.free = append(f.free, b)
 }
 
@@ -156,7 +167,7 @@ func (f *flow) merge(work <-chan *batch) {
 		for i := range b.jobs {
 			f.do(b, &b.jobs[i], scratch)
 		}
-		b.done <- struct{}{}
+		close(b.done)
 	}
 }
 

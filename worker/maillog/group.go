@@ -20,9 +20,6 @@ const (
 // line: lines go on for a few seconds after the one that says the end.
 const afterEnd = 10 * time.Second
 
-// quickly is how long most messages take. One with lines further apart may be held for days.
-const quickly = time.Minute
-
 // maxLooks bounds the work of vain looks at a group, in merges of each of its
 // lines: a message may stay in the queue for long, and any line that is not understood may be its end.
 const maxLooks = 32
@@ -34,16 +31,16 @@ type group struct {
 	lines []message.Line
 	past  message.Past      // of the messages with this key that were written before
 	last  time.Time         // of the latest line
-	born  time.Time         // when the first line was read, by the host's clock
 	size  int64             // bytes it counts for
 	found []message.Finding // of its sessions
 
-	looked int  // lines merged in vain, over all looks
-	mayEnd bool // a line was added that may be an end, since the group was last looked at
-	queued bool // it is in the host's queue
-	gone   bool // it was written or spilled
-	flying bool // it is being merged: nothing of it may be changed, save what is for later
-	down   bool // its texts are copies, see settleDown
+	serial int64 // tells it from others that had its memory
+	looked int   // lines merged in vain, over all looks
+	mayEnd bool  // a line was added that may be an end, since the group was last looked at
+	queued bool  // it is in the host's queue
+	gone   bool  // it was written or spilled
+	flying bool  // it is being merged: nothing of it may be changed, save what is for later
+	down   bool  // its texts are copies, see settleDown
 
 	later []message.Finding // that came meanwhile
 

@@ -15,8 +15,8 @@ type host struct {
 	// queue holds groups that may have ended, in the order in which they are
 	// to be looked at. Lines come nearly in order of time, so a plain queue does: in a heap
 	// a group would leave sooner by the disorder of the log, at best.
-	queue []look
-	head  int
+	queue looks
+	young looks // all groups, once, some time after their first line
 
 	// written remembers the messages written while the clock showed one UTC day, and
 	// those of the day before. An id has its day from its arrival, so what is
@@ -28,13 +28,41 @@ type host struct {
 	settled  time.Time // the clock when the sessions were last settled
 }
 
+// look is a group and when it is to be looked at.
 type look struct {
-	group *group
-	due   time.Time
+	group  *group
+	due    time.Time
+	serial int64
 }
 
-// eventCost is about what a line takes that [message.Sessions] holds.
-const eventCost = 400
+// looks is a queue.
+type looks struct {
+	list []look
+	head int
+}
+
+func (q *looks) add(l look) {
+	if q.head > 64 && q.head*2 > len(q.list) {
+		n := copy(q.list, q.list[q.head:])
+		clear(q.list[n:])
+		q.list, q.head = q.list[:n], 0
+	}
+	q.list = append(q.list, l)
+}
+
+// due takes the next look that is due; its group is nil where there is none.
+func (q *looks) due(clock time.Time) (l look) {
+	if q.head == len(q.list) || !clock.After(q.list[q.head].due) {
+		return l
+	}
+	l = q.list[q.head]
+	q.list[q.head] = look{}
+	q.head++
+	return l
+}
+
+// eventCost is about what a line takes that [message.Sessions] holds, beside the block that it was read in.
+const eventCost = 100
 
 func newHost(name string, memory int64) *host {
 	h := &host{name: name, open: make(map[string]*group)}
@@ -78,23 +106,26 @@ func (h *host) found(id string, f message.Finding) {
 // enqueue plans a look at the group once the window has passed its last line.
 func (h *host) enqueue(g *group, window time.Duration) {
 	g.queued = true
-	if h.head > 64 && h.head*2 > len(h.queue) {
-		h.queue = h.queue[:copy(h.queue, h.queue[h.head:])]
-		h.head = 0
-	}
-	h.queue = append(h.queue, look{g, g.last.Add(window + afterEnd)})
+	h.queue.add(look{g, g.last.Add(window + afterEnd), g.serial})
 }
 
 // due takes the next group that is to be looked at, or returns nil.
 func (h *host) due() *group {
-	if h.head == len(h.queue) || !h.clock.After(h.queue[h.head].due) {
-		return nil
+	l := h.queue.due(h.clock)
+	if l.group != nil {
+		l.group.queued = false
 	}
-	g := h.queue[h.head].group
-	h.queue[h.head] = look{}
-	h.head++
-	g.queued = false
-	return g
+	return l.group
+}
+
+// settleYoung settles the groups down that were not written soon after their first lines, save those that are about to
+// be.
+func (h *host) settleYoung() {
+	for l := h.young.due(h.clock); l.group != nil; l = h.young.due(h.clock) {
+		if g := l.group; g.serial == l.serial && !g.gone && !g.flying && !g.queued {
+			g.settleDown()
+		}
+	}
 }
 
 // recall takes what is remembered of a queue id.

@@ -29,6 +29,24 @@ func (m *merger) landGroup(g *group) error {
 	return nil
 }
 
+// landReady takes what is merged already. It returns what tells that more is, nil where nothing is on its way.
+func (m *merger) landReady() (<-chan struct{}, error) {
+	for {
+		b := m.flow.oldest()
+		if b == nil {
+			return nil, nil
+		}
+		select {
+		case <-b.done:
+		default:
+			return b.done, nil
+		}
+		if err := m.land(m.flow.first()); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // landAll waits for all that is on its way.
 func (m *merger) landAll() error {
 	m.flow.send()
@@ -83,6 +101,11 @@ func (m *merger) keeps(j *job) bool {
 		g := j.group
 		g.flying = false
 		g.looked += len(g.lines)
+		if g.down {
+			for i := range g.later {
+				g.later[i] = g.later[i].Clone()
+			}
+		}
 		g.found, g.later = append(g.found, g.later...), nil
 		g.settleDown()
 		return false

@@ -64,6 +64,7 @@ type merger struct {
 	current *host // of the line before
 	groups  list
 	held    int64 // bytes of lines and records
+	born    int64 // groups, ever
 	records int64 // of these, of what is remembered
 	spill   spill
 	rejects rejects
@@ -84,10 +85,13 @@ const checkEvery = 1024
 func (m *merger) run(ctx context.Context, in *sequence) error {
 	n := 0
 	var failed error
-	in.wait = func() { // nothing is to wait for an input that is silent
-		if failed == nil {
-			failed = m.landAll()
+	in.meanwhile = func() <-chan struct{} { // nothing is to wait for an input that is silent
+		if failed != nil {
+			return nil
 		}
+		var ready <-chan struct{}
+		ready, failed = m.landReady()
+		return ready
 	}
 	err := in.each(ctx, func(l *postlog.Line) error {
 		if failed != nil {
@@ -195,7 +199,7 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 	}
 	h.sessions.ClaimLine(g.id, &line)
 	m.held += g.add(&line)
-	if !g.queued && (g.mayEnd || !g.down) {
+	if g.mayEnd && !g.queued {
 		h.enqueue(g, m.Window)
 	}
 	if m.held <= m.MaxMemory {
@@ -209,7 +213,10 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 
 func (m *merger) open(h *host, id string) *group {
 	g := m.groups.spare()
-	g.host, g.id, g.size, g.born = h, id, groupCost, h.clock
+	g.host, g.id, g.size = h, id, groupCost
+	m.born++
+	g.serial = m.born
+	h.young.add(look{g, h.clock.Add(m.Window + 2*afterEnd), g.serial})
 	g.past, _ = h.recall(id)
 	h.open[id] = g
 	m.groups.add(g)
@@ -230,18 +237,15 @@ func (m *merger) pass(h *host) error {
 		switch {
 		case g.gone:
 		case !h.clock.After(g.last.Add(m.Window + afterEnd)):
-			if g.last.Sub(g.born) > quickly {
-				g.settleDown()
-			}
+			g.settleDown() // lines came after what may be its end
 			h.enqueue(g, m.Window)
 		case g.mayEnd:
 			if err := m.sendEnded(g); err != nil {
 				return err
 			}
-		default:
-			g.settleDown()
 		}
 	}
+	h.settleYoung()
 	return nil
 }
 

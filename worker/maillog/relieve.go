@@ -18,7 +18,7 @@ func (m *merger) relieve() error {
 	for _, any := range [...]bool{false, true} {
 		for g := m.groups.first; g != nil && m.held > m.MaxMemory/2; {
 			after := g.after
-			if any || !g.mayEnd {
+			if any || !g.queued {
 				if err := m.spillGroup(g); err != nil {
 					return err
 				}

@@ -21,14 +21,14 @@ type sequence struct {
 	all     []*source
 	waiting []*source // by first stamp, latest first
 	active  []*source
-	// wait is called before the next block of an input is waited for.
-	wait func()
+	// meanwhile is asked while the next block of an input is waited for, see source.fill.
+	meanwhile func() <-chan struct{}
 }
 
 // newSequence opens all inputs. An error names each that cannot be read; then
 // nothing is to be merged.
 func newSequence(o *Options) (*sequence, error) {
-	q := &sequence{wait: func() {}}
+	q := &sequence{meanwhile: func() <-chan struct{} { return nil }}
 	var problems []error
 	for _, in := range o.Inputs {
 		if o.Year == 0 && in.ModTime.IsZero() {
@@ -89,7 +89,7 @@ func (q *sequence) refill(ctx context.Context) {
 		if s.next < len(s.block.lines) {
 			return false
 		}
-		s.fill(ctx, q.wait)
+		s.fill(ctx, q.meanwhile)
 		if len(s.block.lines) == 0 {
 			s.close()
 			return true

@@ -58,9 +58,9 @@ func (s *source) probe(o *Options, keep bool) error {
 	return nil
 }
 
-// fill takes the next block. wait is called where it is not there yet. It leaves an empty block at the end, and where
-// the context ends the wait.
-func (s *source) fill(ctx context.Context, wait func()) {
+// fill takes the next block. While it is not there yet, meanwhile says what else is waited for and is called again once
+// that is there. It leaves an empty block at the end, and where the context ends the wait.
+func (s *source) fill(ctx context.Context, meanwhile func() <-chan struct{}) {
 	s.next = 0
 	if s.block.last {
 		s.block.lines = nil
@@ -76,11 +76,15 @@ func (s *source) fill(ctx context.Context, wait func()) {
 		return
 	default:
 	}
-	wait()
-	select {
-	case s.block = <-s.ahead:
-	case <-ctx.Done():
-		s.block = &block{counts: s.block.counts, notSyslog: s.block.notSyslog, last: true}
+	for {
+		select {
+		case s.block = <-s.ahead:
+			return
+		case <-meanwhile():
+		case <-ctx.Done():
+			s.block = &block{counts: s.block.counts, notSyslog: s.block.notSyslog, last: true}
+			return
+		}
 	}
 }
 

@@ -307,6 +307,7 @@ func (s *Sessions) settleProcesses(before, keep time.Time, found func(id string,
 			settle(p)
 		}
 	}
+	clear(scratch[:cap(scratch)]) // a text keeps what it was read with
 	s.scratch = scratch[:0]
 	if s.next > 64 && s.next*2 > len(s.due) {
 		s.due = s.due[:copy(s.due, s.due[s.next:])]
@@ -356,10 +357,19 @@ func (p *processLog) keep(until int64) {
 // again once it is worth moving the others.
 func (p *processLog) forgetUpTo(n int) {
 	clear(p.events[p.gone : p.gone+n])
-	if p.gone += n; p.gone*2 >= len(p.events) {
-		p.events = p.events[:copy(p.events, p.events[p.gone:])]
-		p.gone = 0
+	p.gone += n
+	if p.gone*2 < len(p.events) {
+		return
 	}
+	left := p.events[p.gone:]
+	if cap(p.events) > 16 && len(left)*4 < cap(p.events) { // a process that was busy for a while
+		p.events = append(make([]event, 0, 2*len(left)), left...)
+	} else {
+		n := copy(p.events, left)
+		clear(p.events[n:]) // a text keeps what it was read with
+		p.events = p.events[:n]
+	}
+	p.gone = 0
 }
 
 // Attach gives documents of one key what was found about them. A finding goes
