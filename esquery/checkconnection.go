@@ -30,7 +30,7 @@ func (x *examination) connect(ctx context.Context) error {
 	var dead []*Error
 	answered := 0
 	for _, address := range addresses {
-		failed, err := x.greet(ctx, address)
+		failed, err := x.greet(ctx, address, whole.ceiling)
 		switch {
 		case err != nil:
 			return err
@@ -73,8 +73,8 @@ type whoami struct {
 	Kind     string `json:"authentication_type"` // "realm", "api_key", "token", "anonymous"
 }
 
-// greet makes one request to one address.
-func (x *examination) greet(ctx context.Context, address *url.URL) (*Error, error) {
+// greet makes one request to one address, below the ceiling that holds for all of them.
+func (x *examination) greet(ctx context.Context, address *url.URL, all *ceiling) (*Error, error) {
 	cfg := x.Config
 	cfg.Addresses = []string{address.String()}
 	cfg.RetryBudget, cfg.RequestTimeout = time.Nanosecond, greetingPatience // one try
@@ -83,6 +83,7 @@ func (x *examination) greet(ctx context.Context, address *url.URL) (*Error, erro
 		return nil, err
 	}
 	defer client.Close()
+	client.ceiling = all
 	begin := time.Now()
 	res, err := client.Do(ctx, Request{
 		Op: "ask who the login is", Method: http.MethodGet, Path: "/_security/_authenticate",

@@ -73,9 +73,11 @@ type Config struct {
 	// RequestTimeout ends a single request, its answer included. If zero, the
 	// default of 60 s is used. One operation lasts at most the sum of both.
 	RequestTimeout time.Duration
-	// MaxRequestsPerSecond spaces requests evenly, repeated ones included. Zero
+	// MaxRequestsPerSecond keeps the beginnings of requests that far apart, repeated ones included. Zero
 	// is no limit.
 	MaxRequestsPerSecond float64
+	// MaxConcurrency bounds the requests that are under way at once, whoever makes them. Zero is no limit.
+	MaxConcurrency int
 
 	// Logger is told of retries. If nil, nobody is.
 	Logger *zap.Logger
@@ -108,7 +110,7 @@ type Client struct {
 	base      http.RoundTripper
 	login     *login
 	pool      *addressPool
-	pace      *pace
+	ceiling   *ceiling
 	log       *zap.Logger
 
 	retryBudget    time.Duration
@@ -141,6 +143,10 @@ type Request struct {
 	// Divisible says that the caller can ask for less at once: where the request as it is was too
 	// much (a full queue, a circuit breaker), it fails at once and is not tried again unchanged.
 	Divisible bool
+
+	// patience is how long the operation may last once it may begin, attempts that are repeated
+	// included. Zero is as long as the budget and the requests' own timeouts allow.
+	patience time.Duration
 
 	// trouble is shared by requests that are one operation, so that they have one budget. If nil,
 	// the request has one of its own.
@@ -179,9 +185,9 @@ func connect(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	pace, err := newPace(cfg.MaxRequestsPerSecond)
+	ceiling, err := newCeiling(cfg.MaxConcurrency, cfg.MaxRequestsPerSecond)
 	if err != nil {
-		return nil, fmt.Errorf("POSTWEAVE_MAX_REQUESTS_PER_SECOND: %w", err)
+		return nil, err
 	}
 	if cfg.RetryBudget < 0 || cfg.RequestTimeout < 0 {
 		return nil, errors.New("retry budget and request timeout must not be negative")
@@ -198,7 +204,7 @@ func connect(cfg Config) (*Client, error) {
 		base:           base,
 		login:          login,
 		pool:           newAddressPool(addresses),
-		pace:           pace,
+		ceiling:        ceiling,
 		log:            cfg.Logger,
 		retryBudget:    orDefault(cfg.RetryBudget, defaultRetryBudget),
 		requestTimeout: orDefault(cfg.RequestTimeout, defaultRequestTimeout),
@@ -269,13 +275,22 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 	var last *Error
 	renewed := false
 	for {
-		if err := c.pace.wait(ctx); err != nil {
+		asked := time.Now()
+		leave, err := c.ceiling.enter(ctx)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Op, err)
 		}
-		timeout := attempts.timeout(c.requestTimeout)
 		begin := time.Now()
+		attempts.spared(begin.Sub(asked))
+		if req.patience > 0 && last == nil && !renewed {
+			var end context.CancelFunc
+			ctx, end = context.WithTimeout(ctx, req.patience)
+			defer end()
+		}
+		timeout := attempts.timeout(c.requestTimeout)
 		login := c.login.current()
 		res, failed := c.attempt(ctx, timeout, req, body, encoding, login)
+		leave()
 		if failed == nil {
 			c.log.Debug("request", zap.String("op", req.Op), zap.Int("status", res.Status), zap.Duration("took", time.Since(begin)),
 				zap.Int("sent", len(body)), zap.Int("received", len(res.Body)))

@@ -114,10 +114,9 @@ func (l *lease) write(ctx context.Context) error { return l.doc.save(ctx, leaseH
 // renew shows that the run is alive until ctx ends. A lease that another run
 // took is left to it: what this one does meanwhile is done twice, and does no harm.
 func (l *lease) renew(ctx context.Context) {
+	l.doc.patience = leaseRequest
 	for sleep(ctx, leaseRenewed) == nil {
-		one, cancel := context.WithTimeout(ctx, leaseRequest)
-		err := l.write(one)
-		cancel()
+		err := l.write(ctx)
 		if errors.Is(err, errStateRace) && ctx.Err() == nil {
 			l.log.Warn("another postweave took the lease; both go on, the cursor tells which counts")
 			return
@@ -128,8 +127,9 @@ func (l *lease) renew(ctx context.Context) {
 // release gives the lease back, even where ctx has ended. A failure costs the
 // next run the time until it sees that nobody is there.
 func (l *lease) release(ctx context.Context) {
-	ctx, cancel := parting(ctx, leaseRequest)
+	ctx, cancel := parting(ctx)
 	defer cancel()
+	l.doc.patience = leaseRequest
 	_ = l.doc.remove(ctx)
 }
 

@@ -11,10 +11,15 @@ const partingBound = 500 * time.Millisecond
 
 // parting returns a context for a request that gives something back. It is made
 // even where ctx has ended; but then somebody waits for the end, and a node that does not answer must not
-// hold it up.
-func parting(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
+// hold it up. How long it may last otherwise is the request's patience, since it may have to wait for its turn.
+func parting(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Err() != nil {
-		most = min(most, partingBound)
+		return context.WithTimeout(context.WithoutCancel(ctx), partingBound)
 	}
-	return context.WithTimeout(context.WithoutCancel(ctx), most)
+	out, end := context.WithCancel(context.WithoutCancel(ctx))
+	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(partingBound, end) })
+	return out, func() {
+		unwatch()
+		end()
+	}
 }

@@ -128,10 +128,10 @@ func (p *pit) ask(ctx context.Context, op string, body object, divisible bool) (
 // close gives the point in time back, even where ctx has ended. A failure
 // costs the cluster ten minutes of its keeping and nothing else, so it is not reported.
 func (p *pit) close(ctx context.Context) {
-	ctx, cancel := parting(ctx, 5*time.Second)
+	ctx, cancel := parting(ctx)
 	defer cancel()
 	_, _ = p.client.Do(ctx, Request{
 		Op: "close point in time", Method: http.MethodDelete, Path: "/_pit", Body: object{"id": p.id}.json(), Idempotent: true,
-		OK: []int{http.StatusNotFound},
+		OK: []int{http.StatusNotFound}, patience: 5 * time.Second,
 	})
 }

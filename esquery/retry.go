@@ -2,11 +2,9 @@ package esquery
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -61,6 +59,14 @@ func (b *backoff) timeout(perRequest time.Duration) time.Duration {
 	return min(perRequest, time.Until(b.deadline))
 }
 
+// spared gives back time that passed while nothing was tried: an attempt that has to
+// wait for its place or its turn does not use up the budget.
+func (b *backoff) spared(d time.Duration) {
+	if !b.deadline.IsZero() {
+		b.deadline = b.deadline.Add(d)
+	}
+}
+
 func exponential(failures int) time.Duration {
 	if failures >= 8 { // 200 ms << 8 is above the cap
 		return backoffCap
@@ -98,42 +104,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// pace keeps requests apart, so that no more than a given number goes out in a
-// second. It hands out slots; nobody can save up for a burst. The zero value
-// does not limit.
-type pace struct {
-	interval time.Duration
-
-	mu   sync.Mutex
-	slot time.Time // the next free one
-}
-
-func newPace(perSecond float64) (*pace, error) {
-	switch {
-	case perSecond == 0:
-		return &pace{}, nil
-	case !(perSecond > 0): // NaN too
-		return nil, errors.New("requests per second must not be negative")
-	case perSecond < 0.01:
-		return nil, errors.New("less than one request in 100 s")
-	}
-	return &pace{interval: time.Duration(float64(time.Second) / perSecond)}, nil
-}
-
-// wait returns when it is the caller's turn, or with ctx's error.
-func (p *pace) wait(ctx context.Context) error {
-	if p.interval == 0 {
-		return ctx.Err()
-	}
-	p.mu.Lock()
-	now := time.Now()
-	turn := p.slot
-	if turn.Before(now) {
-		turn = now
-	}
-	p.slot = turn.Add(p.interval)
-	p.mu.Unlock()
-	return sleep(ctx, turn.Sub(now))
 }

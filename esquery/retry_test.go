@@ -349,31 +349,6 @@ func TestFailOver(t *testing.T) {
 	})
 }
 
-func TestPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{}
-		c := scripted(t, Config{MaxRequestsPerSecond: 4}, s)
-		for range 5 {
-			if _, err := c.Do(t.Context(), reading); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if took := time.Since(s.start); took != time.Second {
-			t.Errorf("five requests took %v", took)
-		}
-		time.Sleep(time.Minute) // saves nothing up
-		start := time.Now()
-		for range 3 {
-			if _, err := c.Do(t.Context(), reading); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if took := time.Since(start); took != 500*time.Millisecond {
-			t.Errorf("three requests took %v", took)
-		}
-	})
-}
-
 func TestExponential(t *testing.T) {
 	if exponential(0) != 200*time.Millisecond || exponential(3) != 1600*time.Millisecond || exponential(1_000_000) != 30*time.Second {
 		t.Error(exponential(0), exponential(3), exponential(1_000_000))

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // stateDoc is one document of the state index: a cursor, a lease or the position of a
@@ -23,6 +24,8 @@ type stateDoc struct {
 	kind   string // "cursor", "lease" or "backfill"
 	source string
 	target string
+
+	patience time.Duration // of each of its requests, see Request
 
 	found              bool
 	seqNo, primaryTerm int64
@@ -44,6 +47,7 @@ func newStateDoc(c *Client, index, kind, source, target string, more ...string) 
 func (d *stateDoc) load(ctx context.Context, what any) (bool, error) {
 	res, err := d.client.Do(ctx, Request{
 		Op: "read the " + d.kind, Method: http.MethodGet, Path: d.path(), OK: []int{http.StatusNotFound}, Idempotent: true,
+		patience: d.patience,
 	})
 	if err != nil {
 		return false, err
@@ -190,6 +194,7 @@ func (d *stateDoc) put(ctx context.Context, method string, body []byte) error {
 		Op: "write the " + d.kind, Method: method, Path: d.path(), Query: query, Body: body,
 		Idempotent: true, // doing it twice ends in errStateRace, which only costs work
 		OK:         []int{http.StatusConflict, http.StatusNotFound},
+		patience:   d.patience,
 	})
 	if err != nil {
 		return err

@@ -64,8 +64,8 @@ type Config struct {
 	Timezone timeZone `env:"TIMEZONE" envDefault:"UTC" want:"a time zone such as UTC or Europe/Berlin"`
 	// MaxRuntime is a soft deadline of one pass; 0 is none.
 	MaxRuntime time.Duration `env:"MAX_RUNTIME" envDefault:"0" want:"a duration such as 10m, or 0 for none"`
-	// MaxRequestsPerSecond bounds the requests sent to the cluster; 0 is no bound.
-	MaxRequestsPerSecond float64 `env:"MAX_REQUESTS_PER_SECOND" envDefault:"0" want:"a number such as 20 or 0.5, or 0 for none"`
+	// MaxRequestsPerSecond bounds the requests that begin in a second; 0 is no bound.
+	MaxRequestsPerSecond float64 `env:"MAX_REQUESTS_PER_SECOND" envDefault:"0" want:"a number such as 20 or 0.5, not below 0.01, or 0 for none"`
 	// MaxConcurrency bounds the requests that are under way at once.
 	MaxConcurrency int `env:"MAX_CONCURRENCY" envDefault:"2" want:"a whole number from 1 to 64"`
 
@@ -79,9 +79,9 @@ type Config struct {
 
 // The settings that go together, for the commands to pick from.
 var (
-	connectionSettings = []string{"ES_URL", "ES_API_KEY", "ES_USERNAME", "ES_PASSWORD", "ES_CLOUD_ID", "ES_CA", "ES_CA_FINGERPRINT", "ES_CLIENT_CERT", "ES_CLIENT_KEY", "RETRY_BUDGET", "MAX_REQUESTS_PER_SECOND"}
+	connectionSettings = []string{"ES_URL", "ES_API_KEY", "ES_USERNAME", "ES_PASSWORD", "ES_CLOUD_ID", "ES_CA", "ES_CA_FINGERPRINT", "ES_CLIENT_CERT", "ES_CLIENT_KEY", "RETRY_BUDGET", "MAX_REQUESTS_PER_SECOND", "MAX_CONCURRENCY"}
 	sourceSettings     = []string{"SOURCE", "FIELDS", "PROGRAMS", "HORIZON", "OVERLAP", "HOST_MAP", "LOCAL_DOMAINS"}
-	writeSettings      = []string{"TARGET", "STATE", "MAX_CONCURRENCY"}
+	writeSettings      = []string{"TARGET", "STATE"}
 	logSettings        = []string{"LOG_LEVEL", "LOG_FORMAT"}
 )
 

@@ -112,6 +112,7 @@ func TestBadValues(t *testing.T) {
 		"MAX_CONCURRENCY=65":                       "from 1 to 64",
 		"MAX_REQUESTS_PER_SECOND=NaN":              "want a number",
 		"MAX_REQUESTS_PER_SECOND=-1":               "want a number",
+		"MAX_REQUESTS_PER_SECOND=0.001":            "not below 0.01",
 		"SOURCE=*,-secret":                         `"-secret" is no index pattern: it begins with -`,
 		"SOURCE=<x-{now/d}>":                       "no index pattern",
 		"SOURCE=Syslog-*":                          "capital letters",

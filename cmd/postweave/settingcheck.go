@@ -92,7 +92,7 @@ func (c Config) checkOne(s setting, from origin) error {
 			return fmt.Errorf("%s: %q %w", from.of(s), c.Schedule, err)
 		}
 	case "MAX_REQUESTS_PER_SECOND":
-		if c.MaxRequestsPerSecond < 0 || math.IsNaN(c.MaxRequestsPerSecond) || math.IsInf(c.MaxRequestsPerSecond, 0) {
+		if c.MaxRequestsPerSecond < 0 || c.MaxRequestsPerSecond > 0 && c.MaxRequestsPerSecond < 0.01 || math.IsNaN(c.MaxRequestsPerSecond) || math.IsInf(c.MaxRequestsPerSecond, 0) {
 			return bad(fmt.Sprint(c.MaxRequestsPerSecond), s.want)
 		}
 	case "MAX_CONCURRENCY":

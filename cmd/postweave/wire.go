@@ -46,7 +46,8 @@ func connection(cfg Config, log *zap.Logger) esquery.Config {
 		Addresses: cfg.Addresses, CloudID: cfg.CloudID,
 		Username: cfg.Username, Password: cfg.Password, APIKey: cfg.APIKey, Credentials: cfg.credentials(),
 		CAFile: cfg.CAFile, CAFingerprint: cfg.CAFingerprint, ClientCert: cfg.ClientCert, ClientKey: cfg.ClientKey,
-		UserAgent: userAgent(), RetryBudget: cfg.RetryBudget, MaxRequestsPerSecond: cfg.MaxRequestsPerSecond, Logger: log,
+		UserAgent: userAgent(), RetryBudget: cfg.RetryBudget,
+		MaxRequestsPerSecond: cfg.MaxRequestsPerSecond, MaxConcurrency: cfg.MaxConcurrency, Logger: log,
 	}
 }
 
