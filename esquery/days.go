@@ -53,6 +53,9 @@ func (d *Days) Describe() (guarantee string, notes []string) { return "range", d
 // off is taken up where it ended; one that was finished begins anew.
 func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Batch) error) error {
 	d.notes = nil
+	if !d.from.Before(d.to) { // a part of a range that is empty
+		return nil
+	}
 	position, err := d.position(ctx)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 // Report is what a run did. All of it are counts but the times.
 type Report struct {
 	Command string `json:"command"` // run, backfill or rebuild
+	Part    *Part  `json:"part,omitempty"`
 
 	Slices  int `json:"slices"`
 	Lines   int `json:"lines"`    // read
@@ -37,6 +38,14 @@ type Report struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// Part is one of the parts into which a range of time was divided, From ≤ time < To.
+type Part struct {
+	Number int       `json:"number"` // counted from 1
+	Of     int       `json:"of"`
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+}
+
 // JSON returns the report as one line without a line break.
 func (r Report) JSON() []byte {
 	b, err := json.Marshal(r)
@@ -50,8 +59,11 @@ func (r Report) JSON() []byte {
 func (r Report) String() string {
 	var b strings.Builder
 	verb := ""
+	if p := r.Part; p != nil {
+		verb = fmt.Sprintf(" part %d of %d, %s to %s", p.Number, p.Of, p.From.Format(time.RFC3339Nano), p.To.Format(time.RFC3339Nano))
+	}
 	if r.DryRun {
-		verb = " (dry run, nothing written)"
+		verb += " (dry run, nothing written)"
 	}
 	what := count(r.Lines, "line") + " in "
 	if r.Command == "rebuild" { // it reads documents

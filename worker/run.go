@@ -17,6 +17,7 @@ type Run struct {
 	Options message.Options
 
 	Command     string // for the report: "run" or "backfill"
+	Part        *Part  // likewise, where the source is one part of a range; may be nil
 	Concurrency int    // groups of keys at once; zero is one
 	DryRun      bool
 	// MaxRuntime ends the run softly: the slice in work is finished, no other is begun. Zero
@@ -55,7 +56,7 @@ func (r *Run) Do(ctx context.Context) (Report, error) {
 		log = zap.NewNop()
 	}
 	begin := time.Now()
-	report := Report{Command: r.Command, DryRun: r.DryRun}
+	report := Report{Command: r.Command, Part: r.Part, DryRun: r.DryRun}
 	m := &Merger{Target: r.Target, Options: r.Options, Concurrency: r.Concurrency, DryRun: r.DryRun, report: &report, firstPause: r.firstPause}
 	err := r.Source.Each(ctx, func(ctx context.Context, b *message.Batch) error {
 		// One slice at least is done, however short the time: a run that never gets

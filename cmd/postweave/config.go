@@ -64,6 +64,8 @@ type Config struct {
 	Timezone timeZone `env:"TIMEZONE" envDefault:"UTC" want:"a time zone such as UTC or Europe/Berlin"`
 	// MaxRuntime is a soft deadline of one pass; 0 is none.
 	MaxRuntime time.Duration `env:"MAX_RUNTIME" envDefault:"0" want:"a duration such as 10m, or 0 for none"`
+	// Shards is how many parts the pods of an Indexed Job do of a backfill; 0 is a range that is not divided.
+	Shards int `env:"SHARDS" envDefault:"0" want:"a whole number from 1 to 256, or 0 for a range that is not divided"`
 	// MaxRequestsPerSecond bounds the requests that begin in a second; 0 is no bound.
 	MaxRequestsPerSecond float64 `env:"MAX_REQUESTS_PER_SECOND" envDefault:"0" want:"a number such as 20 or 0.5, not below 0.01, or 0 for none"`
 	// MaxConcurrency bounds the requests that are under way at once.

@@ -23,6 +23,9 @@ func (r *dayRange) flags(f *flagSet) {
 // given tells whether any of the flags is there.
 func (r *dayRange) given() bool { return r.from != "" || r.to != "" || r.days > 0 }
 
+// fixed tells whether the flags name the same range on every day.
+func (r *dayRange) fixed() bool { return r.from != "" && r.to != "" }
+
 // settle turns the flags into From and To. --days is cut at midnight UTC,
 // not so many hours before now: a backfill started again on the same day then
 // has the same slices, and finds those it has finished.

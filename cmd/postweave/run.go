@@ -144,6 +144,11 @@ func (a *app) configure(c command, act action, f *flagSet, positional []string, 
 	}
 	if len(settings) > 0 {
 		cfg, err := loadConfig(settings, f.settings, environ)
+		if x, ok := act.(interface {
+			place(Config, map[string]string, []string) error
+		}); ok && err == nil && !f.sawUnknown() {
+			err = x.place(cfg, f.settings, environ)
+		}
 		problems = append(problems, err)
 		a.cfg = cfg
 	}

@@ -9,11 +9,14 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"go.uber.org/zap/zapcore"
+
+	"github.com/postweave/postweave/esquery"
 )
 
 // The values of settings that are a choice.
@@ -90,6 +93,10 @@ func (c Config) checkOne(s setting, from origin) error {
 	case "SCHEDULE":
 		if err := checkSchedule(c.Schedule); err != nil {
 			return fmt.Errorf("%s: %q %w", from.of(s), c.Schedule, err)
+		}
+	case "SHARDS":
+		if c.Shards < 0 || c.Shards > esquery.MaxParts {
+			return bad(strconv.Itoa(c.Shards), s.want)
 		}
 	case "MAX_REQUESTS_PER_SECOND":
 		if c.MaxRequestsPerSecond < 0 || c.MaxRequestsPerSecond > 0 && c.MaxRequestsPerSecond < 0.01 || math.IsNaN(c.MaxRequestsPerSecond) || math.IsInf(c.MaxRequestsPerSecond, 0) {

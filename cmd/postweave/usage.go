@@ -37,6 +37,7 @@ var environmentTable = []settingHelp{
 	{"SCHEDULE", "CRON", "*/5 * * * *", "when the daemon runs", nil},
 	{"TIMEZONE", "ZONE", "UTC", "time zone of the schedule", nil},
 	{"MAX_RUNTIME", "DURATION", "0", "soft deadline of one pass: finish the slice and report more to do (0: none)", nil},
+	{"SHARDS", "N", "0", "parts of a backfill, for the pods of an Indexed Job (0: not divided)", nil},
 	{"MAX_REQUESTS_PER_SECOND", "N", "0", "most requests sent to Elasticsearch in a second, 0.5 is one in two (0: no limit)", nil},
 	{"MAX_CONCURRENCY", "N", "2", "most requests under way at once, reading and writing together", nil},
 	{"LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error", logLevels},

@@ -172,8 +172,8 @@ func newerSchema(err error) bool {
 	return errors.As(err, &e) && e.Class == esquery.ClassSchema
 }
 
-// wireBackfill connects, and returns the work over o.From ≤ time < o.To. update
-// is told of each finished slice.
+// wireBackfill connects, and returns the work over o.From ≤ time < o.To, or on the part of it that
+// o names. update is told of each finished slice.
 func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOptions, update func(done, total int)) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
 	p, err := joinParts(cfg, log, time.Time{}, o.DryRun)
 	if err != nil {
@@ -183,10 +183,32 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 		if err := p.check(ctx); err != nil {
 			return nil, err
 		}
-		days := p.source.Days(o.From, o.To)
-		days.Progress = func(upTo time.Time) { update(o.minutes(upTo)) }
-		return p.do(ctx, p.work(days, "backfill", o.DryRun))
+		run, err := p.backfill(ctx, o, update)
+		if err != nil {
+			return nil, o.shard.named(err)
+		}
+		result, err := p.do(ctx, run)
+		return result, o.shard.named(err)
 	}, p.close, nil
+}
+
+// backfill prepares the work on a range or on one part of it.
+func (p *parts) backfill(ctx context.Context, o backfillOptions, update func(done, total int)) (*worker.Run, error) {
+	within := dayRange{From: o.From, To: o.To}
+	var part *worker.Part
+	if o.shard.given() {
+		var err error
+		if within.From, within.To, err = p.source.Part(ctx, o.From, o.To, o.shard.number, o.shard.of); err != nil {
+			return nil, err
+		}
+		part = &worker.Part{Number: o.shard.number, Of: o.shard.of, From: within.From, To: within.To}
+		p.log.Info("backfill of a part", zap.Int("part", part.Number), zap.Int("of", part.Of), zap.Time("from", part.From), zap.Time("to", part.To))
+	}
+	days := p.source.Days(within.From, within.To)
+	days.Progress = func(upTo time.Time) { update(within.minutes(upTo)) }
+	run := p.work(days, "backfill", o.DryRun)
+	run.Part = part
+	return run, nil
 }
 
 // wireMerge reads the inputs and hands every document to out, whose error ends it.
