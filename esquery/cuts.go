@@ -30,6 +30,10 @@ func (d *Days) cuts(ctx context.Context, parts int) ([]time.Time, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.cutsOf(ctx, groups, parts)
+}
+
+func (d *Days) cutsOf(ctx context.Context, groups []group, parts int) ([]time.Time, error) {
 	c := cutting{days: d, groups: groups, most: max(stretchesAtOnce, 20*parts)}
 	begin := d.from.Truncate(time.Millisecond)
 	whole, err := c.count(ctx, begin, d.to)

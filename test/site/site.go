@@ -168,6 +168,13 @@ type Report struct {
 	More                                                         bool
 	Guarantee                                                    string
 	Notes                                                        []string
+	Part                                                         *Part
+}
+
+// Part is the part of a range that a backfill did.
+type Part struct {
+	Number, Of int
+	From, To   time.Time
 }
 
 // Run makes one complete pass.
