@@ -144,6 +144,10 @@ type Request struct {
 	// much (a full queue, a circuit breaker), it fails at once and is not tried again unchanged.
 	Divisible bool
 
+	// reopens says that the caller opens another point in time where a node that keeps this one is gone: the request fails at
+	// once, since no other node could answer it, while copies of the shards may be on others.
+	reopens bool
+
 	// patience is how long the operation may last once it may begin, attempts that are repeated
 	// included. Zero is as long as the budget and the requests' own timeouts allow.
 	patience time.Duration
@@ -311,7 +315,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		if res != nil {
 			failed.after = retryAfter(res.Header)
 		}
-		if req.Divisible && failed.divide {
+		if req.Divisible && failed.divide || req.reopens && failed.gone {
 			return nil, failed
 		}
 		if !failed.retry || !idempotent && !failed.untouched {

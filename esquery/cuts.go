@@ -159,7 +159,7 @@ func (c *cutting) count(ctx context.Context, begin, end time.Time) (*tally, erro
 func (c *cutting) countGroup(ctx context.Context, g *group, t *tally) error {
 	const op = "count the lines of the range"
 	millis := t.length.Milliseconds()
-	offset := (t.begin.UnixMilli()%millis + millis) % millis // stretches begin where the range does, and not at 1970
+	offset := t.begin.UnixMilli() % millis // stretches begin where the range does, and not at 1970
 	for len(g.indices) > 0 {
 		lines := c.days.slice(g, t.begin, t.end)
 		a, err := c.days.client.search(ctx, Request{

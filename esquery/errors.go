@@ -100,6 +100,8 @@ type Error struct {
 	untouched bool
 	// divide says that there was too much for the server to do at once: less may go through.
 	divide bool
+	// gone says that a shard, or the node that it was on, could not be reached.
+	gone bool
 	// after is how long the server asked to wait.
 	after time.Duration
 }
@@ -436,6 +438,7 @@ func indexName(s string) string {
 // missing privilege and a write block, 503 a node that starts and a lost shard.
 func classifyFailure(e *Error, req Request, f failure) {
 	e.Type, e.Index = f.specific(), f.index
+	e.gone = e.Status >= 500 && (lostShards(e.Type) || e.Type == "node_disconnected_exception" || e.Type == "node_not_connected_exception")
 	// A full search queue is no question of size. A full write queue is: it is counted in bytes.
 	e.divide = f.has("circuit_breaking_exception") || f.has("too_many_buckets_exception") || f.has("es_rejected_execution_exception") && !req.Source
 	switch {

@@ -70,10 +70,10 @@ func (p *pit) open(ctx context.Context) error {
 // lost. One that is lost again and again is no accident.
 const maxReopened = 5
 
-// lost tells that a point in time is no more, and nothing else is wrong.
+// lost tells that a point in time is no more, or cannot be reached, and nothing else is wrong.
 func lost(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Type == "search_context_missing_exception"
+	return errors.As(err, &e) && (e.Type == "search_context_missing_exception" || e.gone)
 }
 
 // deleted returns the index that a request to the source found deleted.
@@ -88,16 +88,17 @@ func deleted(err error) (index string, ok bool) {
 // search sends a search to the point in time. The id may change with each
 // answer; the latest counts.
 func (p *pit) search(ctx context.Context, op string, body object) (*searchAnswer, error) {
-	return p.ask(ctx, op, body, false)
+	return p.ask(ctx, op, body, false, false)
 }
 
 // page sends a search for as much as size says at once. It makes that less while it
-// is too much for Elasticsearch. got is what the answer was asked to hold.
+// is too much for Elasticsearch. got is what the answer was asked to hold. Whoever calls it opens another point in time where
+// this one is lost.
 func (p *pit) page(ctx context.Context, op string, body object, size *page, set func(int)) (a *searchAnswer, got int, err error) {
 	for {
 		got = size.size
 		set(got)
-		a, err = p.ask(ctx, op, body, size.divisible())
+		a, err = p.ask(ctx, op, body, size.divisible(), true)
 		if err == nil {
 			size.done()
 			return a, got, nil
@@ -108,11 +109,11 @@ func (p *pit) page(ctx context.Context, op string, body object, size *page, set 
 	}
 }
 
-func (p *pit) ask(ctx context.Context, op string, body object, divisible bool) (*searchAnswer, error) {
+func (p *pit) ask(ctx context.Context, op string, body object, divisible, reopens bool) (*searchAnswer, error) {
 	body["pit"] = object{"id": p.id, "keep_alive": pitKeepAlive}
 	a, err := p.client.search(ctx, Request{
 		Op: op, Method: http.MethodPost, Path: "/_search", Query: url.Values{"allow_partial_search_results": {"false"}},
-		Body: body.json(), Idempotent: true, Source: p.source, Divisible: divisible,
+		Body: body.json(), Idempotent: true, Source: p.source, Divisible: divisible, reopens: reopens,
 		Expect: p.sizes[op],
 	})
 	if err != nil {

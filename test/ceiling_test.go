@@ -100,11 +100,15 @@ func limited(t *testing.T, s *site.Site, perSecond, atOnce int, moment time.Dura
 
 // ceilingCommands are those that ask much, in an order in which each has something to do.
 var ceilingCommands = [][]string{
-	{"run", "--json"}, {"run", "--json", "--reset-cursor"},
+	{"run", "--json"},
+	{"run", "--json", "--reset-cursor"},
 	{"backfill", "--json", "--from", unevenFrom, "--to", unevenTo, "--shard", "2/3"},
 	{"backfill", "--json", "--from", unevenFrom, "--to", unevenTo},
-	{"verify", "--json", "--from", unevenFrom, "--to", unevenTo}, {"rebuild", "--json", "--all"},
-	{"trace", "--json", "--since", "2026-01-01", "--limit", "3", "--follow-links"}, {"check", "--json"}, {"setup", "--json"},
+	{"verify", "--json", "--from", unevenFrom, "--to", unevenTo},
+	{"rebuild", "--json", "--all"},
+	{"trace", "--json", "--since", "2026-01-01", "--limit", "3", "--follow-links"},
+	{"check", "--json"},
+	{"setup", "--json"},
 }
 
 // No command has more requests under way than it may, whatever it reads and writes at once, and all of them end alike.

@@ -53,7 +53,7 @@ func TestNodeOfThreeDies(t *testing.T) {
 	_, may, s := threeNodes(t)
 	s.Env = append(s.Env, "POSTWEAVE_RETRY_BUDGET=2m", "POSTWEAVE_HORIZON=1000d")
 	const from, to = "2026-02-27", "2026-03-12"
-	lines := saidBy(t, loggen.Config{Seed: 501, Messages: 700, Span: 60 * time.Hour, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), ReuseIDs: 0.1})
+	lines := saidBy(t, loggen.Config{Seed: 501, Messages: 500, Span: 26 * time.Hour, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), ReuseIDs: 0.1})
 	sharded(s, lines)
 	s.Index(s.Shipped(loggen.LayoutSyslog, lines...))
 	clean := s.Beside("clean")
@@ -78,7 +78,7 @@ func TestNodeOfThreeDies(t *testing.T) {
 			outcomes := withoutNode(t, tried, may[i], x.calls)
 			for c, o := range outcomes {
 				for tries := 0; o.Code != 0; tries++ {
-					t.Logf("postweave %q with a node less: exit %d", x.calls[c], o.Code)
+					t.Logf("postweave %q with a node less: exit %d\n%s", x.calls[c], o.Code, o.Stderr)
 					if o.Code != 3 && o.Code != 5 || tries == 3 {
 						t.Fatalf("exit %d\n%s", o.Code, o.Stderr)
 					}

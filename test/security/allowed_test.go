@@ -77,6 +77,8 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 		return append([]string{command, "--from", first.Format(time.DateOnly), "--to", last.Format(time.DateOnly)}, more...)
 	}
 	worker.Must(day("backfill")...)
+	worker.Must(day("backfill", "--shard", "1/2")...)
+	worker.Must(day("backfill", "--shard", "2/2")...)
 	worker.Must(day("verify")...)
 	docs := s.Documents()
 	s.ES(http.MethodDelete, "/"+s.Target+"/_doc/"+docs[0].ID+"?refresh=true", nil, nil)
