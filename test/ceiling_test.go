@@ -138,9 +138,10 @@ func TestCeilingOfRequestsUnderWay(t *testing.T) {
 	}
 }
 
-// Nor does it send more of them in any second, but for one that the network brings together with those before it.
+// Nor does it send more of them in any second. A busy machine may hold up a request by a place or two, so that it comes in
+// together with those after it; that it leaves in time is held to the millisecond by TestPaceAfterALongRequest.
 func TestCeilingOfRequestsInASecond(t *testing.T) {
-	const perSecond = 8
+	const perSecond, heldUp = 8, 2
 	s := site.New(t)
 	s.Env = []string{"POSTWEAVE_HORIZON=1000d"}
 	s.Index(s.Shipped(loggen.LayoutSyslog, unevenLog(t)[:600]...))
@@ -149,14 +150,14 @@ func TestCeilingOfRequestsInASecond(t *testing.T) {
 	for _, args := range ceilingCommands {
 		free, _ := limited(t, clean, 0, 8, 0, args...)
 		m, o := limited(t, s, perSecond, 8, 0, args...)
-		if n := m.busiest(); n > perSecond+1 {
+		if n := m.busiest(); n > perSecond+heldUp {
 			t.Errorf("%s: %d requests in a second, want %d at most", args[0], n, perSecond)
 		}
 		t.Logf("%s: %d requests, %d of them in a second, %d without a ceiling", args[0], len(m.at), m.busiest(), free.busiest())
 		if strings.Contains(o.Stderr, "trying again") {
 			t.Errorf("%s: the ceiling looks like trouble\n%s", args[0], o.Stderr)
 		}
-		if args[0] == "backfill" && free.busiest() <= perSecond+1 {
+		if args[0] == "backfill" && free.busiest() <= perSecond+heldUp {
 			t.Errorf("%s sends %d requests in a second by itself: nothing is shown", args[0], free.busiest())
 		}
 	}
