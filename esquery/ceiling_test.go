@@ -206,3 +206,22 @@ func TestLeaseBelowTheCeiling(t *testing.T) {
 		}
 	})
 }
+
+// The doctor asks each address by itself, and has one ceiling for all of them.
+func TestCeilingOfTheDoctor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &load{took: func(int) time.Duration { return 0 }}
+		checkup := Checkup{Config: Config{
+			Addresses: []string{"http://127.0.0.1:9200", "http://127.0.0.1:9201", "http://127.0.0.1:9202"}, Transport: l, MaxRequestsPerSecond: 2,
+		}}
+		x := &examination{Checkup: &checkup, tell: func(Finding) {}}
+		if err := x.connect(t.Context()); err != nil || x.client == nil {
+			t.Fatal(err)
+		}
+		atOnce(t, x.client, 1)
+		if len(l.began) != 4 {
+			t.Errorf("%d requests, want one to each address and one more", len(l.began))
+		}
+		l.gaps(t, 500*time.Millisecond)
+	})
+}
