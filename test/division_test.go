@@ -139,9 +139,10 @@ func TestBackfillInPods(t *testing.T) {
 		pod.Env = append(pod.Env, "POSTWEAVE_SHARDS=3", fmt.Sprintf("JOB_COMPLETION_INDEX=%d", i))
 		reports[i] = pod.Backfill(unevenFrom, unevenTo)
 	}
-	adjoining(t, reports)
 	clean := s.Beside("clean")
-	clean.Backfill(unevenFrom, unevenTo)
+	if lines, whole := adjoining(t, reports), clean.Backfill(unevenFrom, unevenTo); lines != whole.Lines {
+		t.Errorf("%d lines were read, want %d", lines, whole.Lines)
+	}
 	site.Same(t, "in pods and as one", site.Identified(s.Documents()), site.Identified(clean.Documents()))
 }
 
