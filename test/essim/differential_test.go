@@ -170,7 +170,7 @@ func TestEdges(t *testing.T) {
 	// Queries, one by one.
 	for _, q := range []string{
 		`{"match_all":{}}`, `{"term":{"h":{"value":"x"}}}`, `{"term":{"h":"h1"}}`, `{"terms":{"h":["h1","h2"]}}`, `{"terms":{"_index":["` + one + `"]}}`,
-		`{"terms":{"_id":["m1","m3","nobody"]}}`, `{"exists":{"field":"q"}}`, `{"exists":{"field":"low"}}`, `{"exists":{"field":"deep.er"}}`, `{"exists":{"field":"nobody"}}`,
+		`{"terms":{"_id":["m1","m3","nobody"]}}`, `{"ids":{"values":["m1","m3","nobody"]}}`, `{"exists":{"field":"q"}}`, `{"exists":{"field":"low"}}`, `{"exists":{"field":"deep.er"}}`, `{"exists":{"field":"nobody"}}`,
 		`{"term":{"low":"aBC"}}`, `{"prefix":{"h":{"value":"h"}}}`, `{"prefix":{"h":{"value":""}}}`, `{"term":{"q":"toolong"}}`,
 		`{"range":{"_seq_no":{"gt":3,"lte":6}}}`, `{"range":{"_seq_no":{"gte":3,"lt":6}}}`, `{"range":{"_seq_no":{"gt":-1,"lte":0}}}`, `{"range":{"n":{"gte":3,"lte":4}}}`,
 		`{"range":{"@timestamp":{"gte":"2026-11-12T00:00:00.002Z","lt":"2026-11-14T00:00:00.004Z","format":"strict_date_optional_time"}}}`,

@@ -77,6 +77,12 @@ func (c *Cluster) compile(raw []byte) (predicate, error) {
 			_, ok := slices.BinarySearch(wanted, v)
 			return ok
 		}), nil
+	case "ids":
+		o, err := fields(body, "values")
+		if err != nil {
+			return nil, err
+		}
+		return c.compile([]byte(`{"terms":{"_id":` + string(o["values"]) + `}}`))
 	case "range":
 		return compileRange(body)
 	}
