@@ -445,7 +445,7 @@ func (a *Arrivals) readIndex(ctx context.Context, x *dueIndex, f *fields, take f
 		width := cmp.Or(a.options.Width, firstWidth)
 		for low := x.low; low < x.high; {
 			high := min(low+width, x.high)
-			s := slice{source: a.Source, pit: p, indices: []string{x.name}, fields: f}
+			s := slice{source: a.Source, pit: p, indices: []string{x.name}, fields: f, discovers: true}
 			if low < first.to {
 				high = min(high, first.to)
 				s.ranges = append(s.ranges, object{"range": object{f.time: object{"gte": first.since.Format(time.RFC3339Nano), "format": "strict_date_optional_time"}}})

@@ -139,6 +139,11 @@ type Request struct {
 	// Expect is how large the answer is likely to be, in bytes, where that is known
 	// from the one before. It saves growing; nothing depends on it.
 	Expect int
+	// into takes the answer, whose Body is good until the buffer is used again. If nil, the answer has memory of
+	// its own.
+	into *bytes.Buffer
+	// source takes the JSON of each document of a search's answer, which is then not kept: see decodeAnswer.
+	source func(*scanner) bool
 
 	// Divisible says that the caller can ask for less at once: where the request as it is was too
 	// much (a full queue, a circuit breaker), it fails at once and is not tried again unchanged.
@@ -387,7 +392,7 @@ func (c *Client) attempt(ctx context.Context, timeout time.Duration, req Request
 	address := hr.URL.Scheme + "://" + hr.URL.Host
 	var answer *Response
 	if err == nil {
-		answer, err = readAnswer(res, req.Expect)
+		answer, err = readAnswer(res, req.Expect, req.into)
 	}
 	if errors.Is(err, errAnswerTooLarge) {
 		return nil, &Error{Class: ClassUnavailable, Op: req.Op, Address: address, Err: err}
@@ -424,9 +429,13 @@ func contentType(plain string) string {
 
 var errAnswerTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
 
-func readAnswer(res *http.Response, expect int) (*Response, error) {
+func readAnswer(res *http.Response, expect int, into *bytes.Buffer) (*Response, error) {
 	defer res.Body.Close()
-	var body bytes.Buffer
+	body := into
+	if body == nil {
+		body = new(bytes.Buffer)
+	}
+	body.Reset()
 	if n := res.ContentLength; n > 0 && n <= maxAnswer {
 		body.Grow(int(n) + bytes.MinRead)
 	} else if expect > 0 { // large answers come in chunks of unknown number

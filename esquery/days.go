@@ -35,6 +35,7 @@ type daysPosition struct {
 const (
 	firstSpan = time.Hour
 	widest    = 24 * time.Hour
+	steepest  = 4 // times as wide is the next slice at most
 )
 
 // Days returns a reader of the lines stamped from (inclusive) to (exclusive).
@@ -49,9 +50,16 @@ func (s *Source) Days(from, to time.Time) *Days {
 // Describe says what a backfill promises: it read what was there.
 func (d *Days) Describe() (guarantee string, notes []string) { return "range", d.notes }
 
-// Each hands over the range's lines, slice by slice. A range that was broken
-// off is taken up where it ended; one that was finished begins anew.
+// Each is EachOverlapping without an overlap.
 func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Batch) error) error {
+	return d.EachOverlapping(ctx, func(ctx context.Context, b *message.Batch) (func(context.Context) error, error) {
+		return func(context.Context) error { return nil }, take(ctx, b)
+	})
+}
+
+// EachOverlapping hands over the range's lines, slice by slice. A range that was broken
+// off is taken up where it ended; one that was finished begins anew.
+func (d *Days) EachOverlapping(ctx context.Context, begin func(context.Context, *message.Batch) (func(context.Context) error, error)) error {
 	d.notes = nil
 	if !d.from.Before(d.to) { // a part of a range that is empty
 		return nil
@@ -65,7 +73,7 @@ func (d *Days) Each(ctx context.Context, take func(context.Context, *message.Bat
 		return err
 	}
 	if len(groups) > 0 {
-		if err := d.merge(ctx, groups, position, take); err != nil {
+		if err := d.merge(ctx, groups, position, begin); err != nil {
 			return err
 		}
 	}
@@ -168,28 +176,47 @@ type span struct {
 	begin, end time.Time
 }
 
-// merge hands over slice by slice, and keeps the position after each.
-func (d *Days) merge(ctx context.Context, groups []group, position daysPosition, take func(context.Context, *message.Batch) error) error {
-	return d.read(ctx, groups, position.Done, func(ctx context.Context, s span) error {
-		if err := take(ctx, s.batch); err != nil {
-			return err
+// merge hands over slice by slice, and keeps the position after each that is confirmed. A slice is confirmed while the next one is
+// begun: to make writes visible, and to look at them, leaves Elasticsearch next to nothing to do.
+func (d *Days) merge(ctx context.Context, groups []group, position daysPosition, begin func(context.Context, *message.Batch) (func(context.Context) error, error)) error {
+	done := func() error { return nil } // waits until the slice before is confirmed and the position kept
+	err := d.read(ctx, groups, position.Done, func(reading context.Context, s span) error {
+		confirm, err := begin(reading, s.batch)
+		if before := done(); before != nil || err != nil {
+			done = func() error { return nil }
+			return cmp.Or(before, err)
 		}
-		position.Done = s.end
-		if d.Progress != nil {
-			d.Progress(s.end)
-		}
-		if d.options.DryRun {
-			return nil
-		}
-		err := d.doc.save(ctx, position)
-		if errors.Is(err, errStateRace) {
-			return &Error{
-				Class: ClassSetup, Op: "backfill", Index: d.options.State, Err: errors.New("another backfill of the same range is at work"),
-				Hint: "let one of them finish",
+		end, ended := s.end, make(chan error, 1)
+		go func() { // until it is confirmed, also where the reading has ended
+			err := confirm(ctx)
+			if err == nil {
+				err = d.keep(ctx, &position, end)
 			}
-		}
-		return err
+			ended <- err
+		}()
+		done = func() error { return <-ended }
+		return nil
 	})
+	return cmp.Or(done(), err)
+}
+
+// keep notes that all before a time is merged.
+func (d *Days) keep(ctx context.Context, position *daysPosition, end time.Time) error {
+	position.Done = end
+	if d.Progress != nil {
+		d.Progress(end)
+	}
+	if d.options.DryRun {
+		return nil
+	}
+	err := d.doc.save(ctx, *position)
+	if errors.Is(err, errStateRace) {
+		return &Error{
+			Class: ClassSetup, Op: "backfill", Index: d.options.State, Err: errors.New("another backfill of the same range is at work"),
+			Hint: "let one of them finish",
+		}
+	}
+	return err
 }
 
 // read reads the range from a time on, slice by slice, the next one while take has
@@ -228,12 +255,19 @@ func (d *Days) read(ctx context.Context, groups []group, from time.Time, take fu
 				return err
 			}
 			begin = end
-			if b.Read < sliceLines/4 {
-				width = min(widest, width*2)
-			}
+			width = nextWidth(width, b.Read)
 		}
 		return nil
 	}, take)
+}
+
+// nextWidth is how wide a slice should be for the next one to be well filled, going by the lines in the one before. Each slice
+// costs a refresh and a look at the target, and where two of them meet lie messages that are written twice.
+func nextWidth(width time.Duration, lines int) time.Duration {
+	const good = sliceLines * 4 / 5
+	next := time.Duration(float64(width) * good / float64(max(lines, 1)))
+	next = min(max(next, width/steepest), width*steepest)
+	return min(max(next, time.Millisecond), widest).Truncate(time.Millisecond)
 }
 
 // readSpan reads all groups' lines of a slice of time. An index that was deleted

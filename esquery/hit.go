@@ -15,6 +15,7 @@ type hit struct {
 	Source      json.RawMessage
 	Fields      map[string]json.RawMessage
 	Sort        json.RawMessage // for search_after
+	taken       bool            // its document went to a source
 }
 
 // field returns the first value of a doc-value field, or nothing.
@@ -23,8 +24,12 @@ func (h *hit) field(name string) string { return first(values(h.Fields[name])) }
 // decodeAnswer reads the answer to a search. Of the hits it makes no more than
 // where their parts lie; the rest is small. JSON that lacks the shards or the hits is no such answer,
 // although it would read as one of a search that looked everywhere and found nothing.
-func decodeAnswer(body []byte) (*searchAnswer, bool) {
+//
+// Where there is a source it takes each document's JSON, so that this is gone through once and not twice, and of the hits only
+// the last one is kept. What it took counts for nothing before the whole answer was found good.
+func decodeAnswer(body []byte, source func(*scanner) bool) (*searchAnswer, bool) {
 	var hits []hit
+	count, bare := 0, ""
 	from, to := 0, 0 // of the array of hits
 	s := scanner{b: body}
 	skip := func() bool {
@@ -44,8 +49,20 @@ func decodeAnswer(body []byte) (*searchAnswer, bool) {
 			}
 			from = s.i
 			ok := s.elements(func() bool {
-				hits = append(hits, hit{})
-				return s.hit(&hits[len(hits)-1])
+				count++
+				if source == nil {
+					hits = append(hits, hit{})
+				} else if hits == nil {
+					hits = make([]hit, 1)
+				}
+				h := &hits[len(hits)-1]
+				if !s.hit(h, source) {
+					return false
+				}
+				if source != nil && !h.taken && bare == "" {
+					bare = h.Index
+				}
+				return true
 			})
 			to = s.i
 			return ok
@@ -63,22 +80,29 @@ func decodeAnswer(body []byte) (*searchAnswer, bool) {
 	if json.Unmarshal(rest, &a) != nil {
 		return nil, false
 	}
-	a.Hits.Hits = hits
+	a.Hits.Hits, a.count, a.bare = hits, count, bare
 	return &a, true
 }
 
-// hit takes one hit.
-func (s *scanner) hit(h *hit) bool {
+// hit takes one hit. Its document goes to source, where there is one.
+func (s *scanner) hit(h *hit, source func(*scanner) bool) bool {
+	h.taken, h.Sort = false, nil
 	return s.members(func(name []byte) bool {
+		if source != nil && string(name) == "_source" {
+			h.taken = true
+			return source(s)
+		}
 		raw, ok := s.value()
 		if !ok {
 			return false
 		}
 		switch string(name) {
 		case "_index":
-			h.Index = first(values(raw))
+			h.Index, ok = again(h.Index, raw)
 		case "_id":
-			h.ID = first(values(raw))
+			if source == nil { // nobody asks for the id of a line
+				h.ID, ok = again("", raw)
+			}
 		case "_seq_no":
 			h.SeqNo, ok = number(raw)
 		case "_primary_term":
@@ -92,6 +116,17 @@ func (s *scanner) hit(h *hit) bool {
 		}
 		return ok
 	})
+}
+
+// again decodes a string that is likely to be the one before.
+func again(before string, raw []byte) (string, bool) {
+	switch {
+	case len(raw) < 2 || raw[0] != '"':
+		return "", true
+	case before != "" && string(raw[1:len(raw)-1]) == before:
+		return before, true
+	}
+	return unquote(raw)
 }
 
 func number(raw []byte) (int64, bool) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postweave/postweave/worker/message"
 	"github.com/postweave/postweave/worker/postlog"
@@ -23,8 +24,9 @@ type decoded struct {
 // lineDecoder reads raw documents, one after the other, going through each once.
 // Fields may be arrays, where a shipper or a filter ran twice, and dots in a name may be levels or not.
 type lineDecoder struct {
-	names []string // of the fields, each once
-	found []place  // of the names in the present document
+	names []string          // of the fields, each once
+	known map[string]member // what a name, with all levels above it, is
+	found []place           // of the names in the present document
 	// Each part's names in the order in which they are tried, as places in names.
 	host, program, pid, text, time []int
 	// The fields that the aggregation counts by, as places in names; -1 where it has none.
@@ -35,6 +37,13 @@ type lineDecoder struct {
 	lastStamp string
 	lastTime  time.Time
 	one       [1]string
+	texts     strings.Builder // see text
+}
+
+// member is what a member of a document is: the value of a field, a level above one, or both.
+type member struct {
+	at    int // among the names, -1 where it is no field
+	above bool
 }
 
 // place is a field's value as it stands, and how many levels down it was found.
@@ -57,6 +66,21 @@ func newLineDecoder(f *fields) *lineDecoder {
 		d.countedHost, d.countedID = d.places([]string{f.hostName})[0], d.places([]string{f.queueIDName})[0]
 	}
 	d.found = make([]place, len(d.names))
+	d.known = make(map[string]member)
+	for i, name := range d.names {
+		m := d.known[name]
+		d.known[name] = member{i, m.above}
+		for dot, c := range name {
+			if c != '.' {
+				continue
+			}
+			m, known := d.known[name[:dot]]
+			if !known {
+				m.at = -1
+			}
+			d.known[name[:dot]] = member{m.at, true}
+		}
+	}
 	return d
 }
 
@@ -76,10 +100,15 @@ func (d *lineDecoder) places(part []string) []int {
 // decode reads one document. ok is false where a part is missing that nothing
 // can be done without.
 func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
+	out, ok, _ = d.decodeNext(&scanner{b: source})
+	return out, ok
+}
+
+// decodeNext reads the document that comes next. whole is false where there is none.
+func (d *lineDecoder) decodeNext(s *scanner) (out decoded, ok, whole bool) {
 	clear(d.found)
-	s := scanner{b: source}
-	if !d.look(&s, "", 0) {
-		return out, false
+	if !d.look(s, "", 0) {
+		return out, false, false
 	}
 	out.hosts, out.ids = d.count(d.countedHost, ""), d.count(d.countedID, "NOQUEUE")
 	out.host = last(d.read(d.host, d.keep))
@@ -90,7 +119,7 @@ func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
 		moved = programs[1]
 	}
 	out.line.PID = first(d.read(d.pid, d.keep))
-	out.line.Text = last(d.read(d.text, unquote)) // the stripped text comes after the whole line
+	out.line.Text = last(d.read(d.text, d.texted)) // the stripped text comes after the whole line
 	stripHeader(&out.line)
 	if moved != "" {
 		if id, noqueue := postlog.LeadingQueueID(out.line.Text); id == "" && !noqueue {
@@ -100,7 +129,7 @@ func (d *lineDecoder) decode(source []byte) (out decoded, ok bool) {
 	}
 	stamp, good := d.parseTime(first(d.read(d.time, d.keep)))
 	out.line.Time = stamp
-	return out, good && out.host != "" && out.line.Text != ""
+	return out, good && out.host != "" && out.line.Text != "", true
 }
 
 // stripHeader takes off a syslog header where the text is a whole line of the
@@ -146,19 +175,17 @@ func (d *lineDecoder) look(s *scanner, prefix string, level int) bool {
 // match finds the name that prefix and name make, or -1, and tells whether
 // another one lies below it.
 func (d *lineDecoder) match(prefix string, name []byte) (at int, above bool) {
-	at = -1
-	for i, want := range d.names {
-		if len(want) < len(prefix)+len(name) || want[:len(prefix)] != prefix || want[len(prefix):len(prefix)+len(name)] != string(name) {
-			continue
-		}
-		switch rest := want[len(prefix)+len(name):]; {
-		case rest == "":
-			at = i
-		case rest[0] == '.':
-			above = true
-		}
+	var m member
+	var known bool
+	if prefix == "" {
+		m, known = d.known[string(name)]
+	} else {
+		m, known = d.known[prefix+string(name)]
 	}
-	return at, above
+	if !known {
+		return -1, false
+	}
+	return m.at, m.above
 }
 
 // read returns the values of the first of a part's fields that the document
@@ -210,6 +237,25 @@ func (d *lineDecoder) keep(raw []byte) (string, bool) {
 		d.kept[string(raw)] = text
 	}
 	return text, ok
+}
+
+// textBlock is how much memory texts get at a time, in bytes. Many share one: a slice has a hundred thousand of them, and
+// each by itself would be a piece for the collector to look at.
+const textBlock = 16 << 10
+
+// texted decodes a string that comes once. It stays good, and keeps its block.
+func (d *lineDecoder) texted(raw []byte) (string, bool) {
+	inner := raw[1 : len(raw)-1]
+	if len(inner) > textBlock/4 || bytes.IndexByte(inner, '\\') >= 0 || !utf8.Valid(inner) {
+		return unquote(raw)
+	}
+	if d.texts.Cap()-d.texts.Len() < len(inner) {
+		d.texts = strings.Builder{}
+		d.texts.Grow(textBlock)
+	}
+	begin := d.texts.Len()
+	d.texts.Write(inner)
+	return d.texts.String()[begin:], true
 }
 
 func (d *lineDecoder) parseTime(text string) (time.Time, bool) {

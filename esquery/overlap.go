@@ -304,7 +304,7 @@ func (o *Overlap) readIndex(ctx context.Context, x *ingestCursor, f *fields, tak
 	if err != nil {
 		return err
 	}
-	all := slice{source: o.Source, pit: p, indices: []string{x.Index}, fields: f, ranges: o.unread(x, f)}
+	all := slice{source: o.Source, pit: p, indices: []string{x.Index}, fields: f, ranges: o.unread(x, f), discovers: true}
 	e, err := all.extent(ctx)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package esquery
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,24 @@ type pit struct {
 	id      string
 	indices []string
 	sizes   map[string]int // in bytes, of the last answer to each kind of search
+	pages   bytes.Buffer   // takes one page of lines after the other
+}
+
+// keptPage is the most memory that is kept for the next page, in bytes. Pages of usual lines have a tenth of it.
+const keptPage = 64 << 20
+
+// read sends a search whose documents go to source, and keeps the memory of the answer for the next one: what the answer holds
+// is good until then.
+func (p *pit) read(ctx context.Context, op string, body object, size *page, set func(int), source func(*scanner) bool) (a *searchAnswer, got int, err error) {
+	a, got, err = p.paged(ctx, size, set, func(divisible bool) (*searchAnswer, error) {
+		req := p.request(op, body, divisible, true)
+		req.into, req.source = &p.pages, source
+		return p.send(ctx, req)
+	})
+	if p.pages.Cap() > keptPage {
+		p.pages = bytes.Buffer{}
+	}
+	return a, got, err
 }
 
 // openPIT opens a point in time on indices of the source; a shard that is missing
@@ -95,10 +114,14 @@ func (p *pit) search(ctx context.Context, op string, body object) (*searchAnswer
 // is too much for Elasticsearch. got is what the answer was asked to hold. Whoever calls it opens another point in time where
 // this one is lost.
 func (p *pit) page(ctx context.Context, op string, body object, size *page, set func(int)) (a *searchAnswer, got int, err error) {
+	return p.paged(ctx, size, set, func(divisible bool) (*searchAnswer, error) { return p.ask(ctx, op, body, divisible, true) })
+}
+
+func (p *pit) paged(ctx context.Context, size *page, set func(int), ask func(divisible bool) (*searchAnswer, error)) (a *searchAnswer, got int, err error) {
 	for {
 		got = size.size
 		set(got)
-		a, err = p.ask(ctx, op, body, size.divisible(), true)
+		a, err = ask(size.divisible())
 		if err == nil {
 			size.done()
 			return a, got, nil
@@ -110,16 +133,25 @@ func (p *pit) page(ctx context.Context, op string, body object, size *page, set 
 }
 
 func (p *pit) ask(ctx context.Context, op string, body object, divisible, reopens bool) (*searchAnswer, error) {
+	return p.send(ctx, p.request(op, body, divisible, reopens))
+}
+
+// request is a search of the point in time. reopens tells that whoever sends it opens another one where this is lost.
+func (p *pit) request(op string, body object, divisible, reopens bool) Request {
 	body["pit"] = object{"id": p.id, "keep_alive": pitKeepAlive}
-	a, err := p.client.search(ctx, Request{
+	return Request{
 		Op: op, Method: http.MethodPost, Path: "/_search", Query: url.Values{"allow_partial_search_results": {"false"}},
 		Body: body.json(), Idempotent: true, Source: p.source, Divisible: divisible, reopens: reopens,
 		Expect: p.sizes[op],
-	})
+	}
+}
+
+func (p *pit) send(ctx context.Context, req Request) (*searchAnswer, error) {
+	a, err := p.client.search(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	p.sizes[op] = a.size
+	p.sizes[req.Op] = a.size
 	if a.PIT != "" {
 		p.id = a.PIT
 	}

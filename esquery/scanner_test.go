@@ -94,7 +94,7 @@ func TestDecodeAnswer(t *testing.T) {
 		"hits":{"total":{"value":7,"relation":"eq"},"max_score":null,"hits":[
 			{"_index":"i","_id":"a\"b","_seq_no":4,"_primary_term":2,"_score":null,"_source":{"hits":{"hits":[1]},"x":"]}"},"sort":[5,"z"]},
 			{"_index":"i","fields":{"host.name":["mx1"],"queue_id":["A"]},"sort":[6]}
-		]},"aggregations":{"t":{"buckets":[]}}}`))
+		]},"aggregations":{"t":{"buckets":[]}}}`), nil)
 	if !ok || a.PIT != "p" || a.Shards.Failed != 1 || a.Hits.Total.Value != 7 || string(a.Aggregations) != `{"t":{"buckets":[]}}` || len(a.Hits.Hits) != 2 {
 		t.Fatalf("%+v", a)
 	}
@@ -106,7 +106,7 @@ func TestDecodeAnswer(t *testing.T) {
 		t.Errorf("%+v", two)
 	}
 	for _, none := range []string{`{"_shards":{},"hits":{"hits":[]}}`, `{"hits":{"hits":null},"_shards":{"total":1}}`, `{"_shards":{"total":1},"hits":{"total":{"value":0}}}`} {
-		if a, ok := decodeAnswer([]byte(none)); !ok || len(a.Hits.Hits) != 0 {
+		if a, ok := decodeAnswer([]byte(none), nil); !ok || len(a.Hits.Hits) != 0 {
 			t.Errorf("%s: %+v, %v", none, a, ok)
 		}
 	}
@@ -116,7 +116,7 @@ func TestDecodeAnswer(t *testing.T) {
 		// It would read as the answer of a search that looked everywhere and found nothing.
 		`{}`, `{"_shards":{"total":1,"failed":0}}`, `{"hits":{"total":{"value":0},"hits":[]}}`, `{"_shards":null,"hits":{"hits":[]}}`, `{"_shards":{"total":1},"hits":null}`,
 	} {
-		if _, ok := decodeAnswer([]byte(broken)); ok {
+		if _, ok := decodeAnswer([]byte(broken), nil); ok {
 			t.Errorf("%s: taken", broken)
 		}
 	}

@@ -44,7 +44,9 @@ type searchAnswer struct {
 	} `json:"hits"`
 	Aggregations json.RawMessage `json:"aggregations"`
 
-	size int // in bytes
+	count int    // of hits, whether or not they are kept
+	bare  string // where documents are taken as they come: the index of one that has none
+	size  int    // in bytes
 }
 
 // whole checks that a search looked at everything it was asked to. A search
@@ -96,7 +98,7 @@ func (r Request) class() Class {
 
 // wholeAnswer reads the answer to a search, and believes only a whole one.
 func (r Request) wholeAnswer(body []byte) (*searchAnswer, error) {
-	a, ok := decodeAnswer(body)
+	a, ok := decodeAnswer(body, r.source)
 	if !ok {
 		return nil, &Error{Class: r.class(), Op: r.Op, Err: errors.New("the answer is no JSON of a search")}
 	}

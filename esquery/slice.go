@@ -1,6 +1,7 @@
 package esquery
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,12 +14,13 @@ import (
 	"github.com/postweave/postweave/worker/message"
 )
 
-// Bounds on one slice, the unit of work. Both are known before its lines are
-// read, so that memory is bounded whatever arrives.
+// Bounds on one slice, the unit of work, so that memory is bounded whatever arrives. The first two are known before its
+// lines are read. A slice that is beyond one of them is divided.
 const (
-	sliceKeys  = 20_000  // keys: one page of the composite aggregation
-	sliceLines = 100_000 // lines
-	pageLines  = 5_000   // lines of one search
+	sliceKeys  = 20_000   // keys: one page of the composite aggregation
+	sliceLines = 100_000  // lines
+	sliceBytes = 32 << 20 // bytes of their texts
+	pageLines  = 5_000    // lines of one search
 )
 
 // errTooWide says that a slice has more keys or lines than one slice may.
@@ -31,7 +33,14 @@ type slice struct {
 	indices []string
 	fields  *fields
 	ranges  []object // what makes it a slice: ranges of _seq_no or time
+
+	// discovers says that the keys are counted before the lines are read. Without it the search for the lines itself counts
+	// those: that tells as well whether all came, and spares a search that goes through all of them.
+	discovers bool
 }
+
+// uncounted stands for a number of lines that is not known yet.
+const uncounted = -1
 
 // touched is what the discovery of a slice tells.
 type touched struct {
@@ -55,29 +64,32 @@ func (s *slice) read(ctx context.Context) (*message.Batch, error) {
 	}
 }
 
-// readOnce discovers what a slice holds and then reads it. An answer that does not
-// hold just what the discovery counted is not used.
+// readOnce reads what a slice holds. An answer that does not hold just what was counted is not used.
 func (s *slice) readOnce(ctx context.Context) (*message.Batch, error) {
-	t, err := s.discover(ctx)
-	if err != nil {
-		return nil, err
+	t := touched{lines: uncounted}
+	if s.discovers {
+		var err error
+		if t, err = s.discover(ctx); err != nil {
+			return nil, err
+		}
 	}
 	b := &message.Batch{}
 	if t.lines == 0 {
 		return b, nil
 	}
-	pairs, unread, err := s.lines(ctx, b)
+	pairs, unread, err := s.lines(ctx, b, &t)
 	if err != nil {
 		return nil, err
 	}
-	if s.fields.aggregated() && pairs != t.pairs {
+	byID := s.discovers && s.fields.aggregated()
+	if byID && pairs != t.pairs {
 		// A mapping may leave values out that the documents have: those longer
 		// than ignore_above, those that are no number. What was counted is told by the index alone.
 		if pairs, err = s.indexed(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if got := b.Read + unread; got != t.lines || s.fields.aggregated() && pairs != t.pairs {
+	if got := b.Read + unread; got != t.lines || byID && pairs != t.pairs {
 		return nil, &Error{
 			Class: ClassSource, Op: "read lines", Index: indexName(s.indices[0]),
 			Err:  fmt.Errorf("%d lines were counted, %d read; %d of them by queue id, %d read", t.lines, got, t.pairs, pairs),
@@ -158,8 +170,8 @@ func (t *touched) count(aggregations json.RawMessage) (buckets int, after json.R
 }
 
 // lines reads the slice's lines into a batch. It returns how many pairs of host
-// and queue id field they have, and how many documents hold no line.
-func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int, err error) {
+// and queue id field they have, and how many documents hold no line. It counts them where that was not done before.
+func (s *slice) lines(ctx context.Context, b *message.Batch, t *touched) (pairs, unread int, err error) {
 	decoder := newLineDecoder(s.fields)
 	body := object{
 		"track_total_hits": false, "sort": []object{{"_shard_doc": "asc"}},
@@ -170,35 +182,61 @@ func (s *slice) lines(ctx context.Context, b *message.Batch) (pairs, unread int,
 		// bytes go over a network do they weigh more. Doc values take three times as long, and lack long values.
 		body["_source"] = true
 	}
+	if t.lines == uncounted {
+		body["track_total_hits"] = sliceLines + 1
+	}
+	var page []pageLine // of which nothing is used before all of the answer was found good
+	set := func(n int) { body["size"], page = n, page[:0] }
 	for {
-		a, size, err := s.pit.page(ctx, "read lines", body, s.source.linesPage, func(n int) { body["size"] = n })
+		a, size, err := s.pit.read(ctx, "read lines", body, s.source.linesPage, set, func(from *scanner) (whole bool) {
+			page = append(page, pageLine{})
+			l := &page[len(page)-1]
+			l.decoded, l.ok, whole = decoder.decodeNext(from)
+			return whole
+		})
 		if err != nil {
 			return 0, 0, err
 		}
-		for i := range a.Hits.Hits {
-			if len(a.Hits.Hits[i].Source) == 0 {
-				// Documents without anything that could be read would pass for ones without a line.
-				return 0, 0, &Error{
-					Class: ClassSource, Op: "read lines", Index: indexName(a.Hits.Hits[i].Index), Err: errors.New("its mapping switches _source off, so that no line can be read from it"),
-					Hint: "index the lines anew into an index that keeps _source, and leave this one out of POSTWEAVE_SOURCE",
-				}
+		if len(page) != a.count {
+			// Documents without anything that could be read would pass for ones without a line.
+			return 0, 0, &Error{
+				Class: ClassSource, Op: "read lines", Index: indexName(a.bare), Err: errors.New("its mapping switches _source off, so that no line can be read from it"),
+				Hint: "index the lines anew into an index that keeps _source, and leave this one out of POSTWEAVE_SOURCE",
 			}
-			d, ok := decoder.decode(a.Hits.Hits[i].Source)
+		}
+		if t.lines == uncounted {
+			t.lines = int(a.Hits.Total.Value)
+			body["track_total_hits"] = false
+		}
+		if t.lines > sliceLines {
+			return 0, 0, errTooWide
+		}
+		for i := range page {
+			d := &page[i]
 			pairs += d.hosts * d.ids
-			if !ok {
+			if !d.ok {
 				unread++
 				continue
 			}
 			b.Add(s.source.hostName(d.host), d.line)
 		}
-		if len(a.Hits.Hits) < size {
+		if a.count < size {
 			return pairs, unread, nil
+		}
+		if b.Bytes > sliceBytes && b.Read > 1 {
+			return 0, 0, errTooWide
 		}
 		if b.Read+unread > sliceLines {
 			return 0, 0, &Error{Class: ClassSource, Op: "read lines", Err: errors.New("more lines came than were counted")}
 		}
-		body["search_after"] = a.Hits.Hits[len(a.Hits.Hits)-1].Sort
+		body["search_after"] = json.RawMessage(bytes.Clone(a.Hits.Hits[0].Sort)) // its memory is the page's
 	}
+}
+
+// pageLine is a document of a page. ok is false where it holds no line.
+type pageLine struct {
+	decoded
+	ok bool
 }
 
 // indexed counts the pairs of host and queue id as the index has them. It reads
