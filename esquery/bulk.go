@@ -3,7 +3,6 @@ package esquery
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,7 +20,7 @@ import (
 // some tens of megabytes; its limit is http.max_content_length, 100 MB.
 const (
 	bulkBytes = 5 << 20
-	bulkItems = 1000
+	bulkItems = 2500 // as many as 1,000 queue ids have at most, as a rule
 
 	actionSize = 120 // at most, of an action's own line
 
@@ -216,14 +215,11 @@ func revision(c *message.Change) string {
 
 // bulkItem is the outcome of one action.
 type bulkItem struct {
-	ID          string      `json:"_id"`
-	Status      int         `json:"status"`
-	SeqNo       int64       `json:"_seq_no"`
-	PrimaryTerm int64       `json:"_primary_term"`
-	Shards      shardCounts `json:"_shards"`
-	Error       struct {
-		Type string `json:"type"`
-	} `json:"error"`
+	ID                 string
+	Status             int
+	SeqNo, PrimaryTerm int64
+	Type               string // of its error
+	failed             int64  // copies of the shard that did not take it
 }
 
 // takeItems reads the outcomes. An answer that has not exactly one for each
@@ -245,7 +241,7 @@ func (d *Documents) takeItems(body []byte, changes []message.Change, left []int,
 			again = append(again, i)
 			err = failed
 		}
-		if items[n].Shards.Failed > 0 {
+		if items[n].failed > 0 {
 			replicas++
 		}
 	}
@@ -258,28 +254,90 @@ func (d *Documents) takeItems(body []byte, changes []message.Change, left []int,
 // readItems checks that an answer has an outcome for each of the changes that are
 // left, and nothing else.
 func readItems(body []byte, changes []message.Change, left []int) ([]bulkItem, error) {
-	var res struct {
-		Errors *bool                 `json:"errors"`
-		Items  []map[string]bulkItem `json:"items"`
+	items := make([]bulkItem, 0, len(left))
+	told := 0 // outcomes
+	whole, ordered := false, true
+	s := scanner{b: body}
+	ok := s.members(func(name []byte) bool {
+		switch string(name) {
+		case "errors":
+			whole = s.next() == 't' || s.next() == 'f'
+		case "items":
+			return s.elements(func() bool {
+				told++
+				var action []byte
+				var item bulkItem
+				ok := s.members(func(name []byte) bool {
+					action = name
+					return s.bulkItem(&item)
+				})
+				if ok && told <= len(left) {
+					c := &changes[left[told-1]]
+					ordered = ordered && string(action) == actionName(c.Action) && item.ID == c.ID
+					items = append(items, item)
+				}
+				return ok
+			})
+		}
+		_, ok := s.value()
+		return ok
+	})
+	if !ok || s.next() != 0 || told != len(left) {
+		return nil, fmt.Errorf("the answer has %d outcomes for %d documents", told, len(left))
 	}
-	if err := json.Unmarshal(body, &res); err != nil || len(res.Items) != len(left) {
-		return nil, fmt.Errorf("the answer has %d outcomes for %d documents", len(res.Items), len(left))
-	}
-	if res.Errors == nil {
+	if !whole {
 		return nil, errors.New("the answer is not whole")
 	}
-	items := make([]bulkItem, len(left))
-	for n, i := range left {
-		item, ok := res.Items[n][actionName(changes[i].Action)]
-		if !ok || item.ID != changes[i].ID {
-			return nil, errors.New("the outcomes are not in the order of the documents")
-		}
-		if item.Status == 0 || item.Status/100 == 2 && item.PrimaryTerm == 0 {
+	if !ordered {
+		return nil, errors.New("the outcomes are not in the order of the documents")
+	}
+	for i := range items {
+		if x := &items[i]; x.Status == 0 || x.Status/100 == 2 && x.PrimaryTerm == 0 {
 			return nil, errors.New("an outcome cannot be read")
 		}
-		items[n] = item
 	}
 	return items, nil
+}
+
+// bulkItem takes the outcome of one action. There are as many as documents, and encoding/json took as long for them as to encode
+// those.
+func (s *scanner) bulkItem(x *bulkItem) bool {
+	return s.members(func(name []byte) bool {
+		part := string(name)
+		if part == "_shards" || part == "error" {
+			if s.next() != '{' {
+				return false
+			}
+			return s.members(func(name []byte) bool {
+				raw, ok := s.value()
+				switch {
+				case !ok:
+				case part == "_shards" && string(name) == "failed":
+					x.failed, ok = number(raw)
+				case part == "error" && string(name) == "type":
+					x.Type, ok = again("", raw)
+				}
+				return ok
+			})
+		}
+		raw, ok := s.value()
+		if !ok {
+			return false
+		}
+		var n int64
+		switch part {
+		case "_id":
+			x.ID, ok = again("", raw)
+		case "status":
+			n, ok = number(raw)
+			x.Status = int(n)
+		case "_seq_no":
+			x.SeqNo, ok = number(raw)
+		case "_primary_term":
+			x.PrimaryTerm, ok = number(raw)
+		}
+		return ok
+	})
 }
 
 func actionName(a message.Action) string {
@@ -295,7 +353,7 @@ func actionName(a message.Action) string {
 // judge goes by error.type first, since a status means more than one thing: 429
 // is a full queue and a full disk. It sets the outcome, or returns why there is none.
 func (d *Documents) judge(item *bulkItem, c *message.Change, o *message.Outcome) *Error {
-	kind := typeName(item.Error.Type)
+	kind := typeName(item.Type)
 	index := d.alias
 	if c.Part {
 		index = mappings.LogIndex(d.alias)
