@@ -104,7 +104,7 @@ func TestAnyMessagesEndInTheSameBytes(t *testing.T) {
 		all := drawBatches(t, "run", lines)
 		for len(all) > 0 {
 			n := rapid.IntRange(1, len(all)).Draw(t, "batches of a run")
-			if _, err := (&Run{Source: all[:n], Target: target, Command: "run"}).Do(context.Background()); err != nil {
+			if _, err := (&Run{Source: sourceOf(all[:n], rapid.Bool().Draw(t, "overlapped")), Target: target, Command: "run", venturing: rapid.Bool().Draw(t, "venturing")}).Do(context.Background()); err != nil {
 				t.Fatalf("run: %v", err)
 			}
 			all = all[n:]

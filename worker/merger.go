@@ -10,15 +10,16 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/postlog"
 )
 
 // Bounds on one round with the target.
 const (
-	keysAtOnce   = 500 // keys looked up, merged and written together
-	maxConflicts = 30  // rounds in which a key's writes may meet another writer's
+	keysAtOnce   = 500  // keys looked up, merged and written together
+	newAtOnce    = 1000 // keys merged and written together without a look
+	fewAtOnce    = 100  // and not fewer, where there are more
+	maxConflicts = 30   // rounds in which a key's writes may meet another writer's
 
 	firstPause   = 10 * time.Millisecond // before the second round, at most
 	longestPause = 2 * time.Second
@@ -35,38 +36,49 @@ type Merger struct {
 
 	firstPause time.Duration // zero is the constant; tests have less time
 
-	sessions sessions
+	sessions  sessions
+	ventures  ventures
+	confirmed chan struct{} // closed when the slice before is
 
 	mu     sync.Mutex
 	report *Report
 }
 
-// Take merges one batch and returns when the target holds it.
-func (m *Merger) Take(ctx context.Context, b *message.Batch) error {
+// Begin merges one batch and returns when the target holds it, but for what only a
+// look at the target can tell after the writes are visible. That is left to confirm. Both may be called for one batch at a time; to
+// confirm one and to begin the next may overlap.
+func (m *Merger) Begin(ctx context.Context, b *message.Batch) (confirm func(context.Context) error, err error) {
 	work := newWork(b.Lines, m.sessions.join(b))
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, m.Concurrency))
-	group.Go(func() error { return m.rejects(groupCtx, b.Rejects) })
-	for chunk := range slices.Chunk(work, keysAtOnce) {
-		group.Go(func() error { return m.bring(groupCtx, chunk) })
+	unjoined := m.sessions.dropped
+	before, confirmed := m.confirmed, make(chan struct{})
+	m.confirmed = confirmed
+	if err := m.bringAll(ctx, work, b.Rejects, before); err != nil {
+		return nil, err
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	if err := m.confirm(ctx, work); err != nil {
-		return err
-	}
-	m.count(func(r *Report) {
-		r.Slices++
-		r.Lines += b.Read
-		r.NoQueue += b.Other
-		r.Unjoined = m.sessions.dropped
-		r.Keys += len(b.Lines)
-		for _, w := range work {
-			w.tally(r)
+	m.ventures.learn(work)
+	for _, w := range work {
+		if postlog.IsLongQueueID(w.key.QueueID) { // nothing of it is asked for again
+			w.lines, w.found = nil, nil
 		}
-	})
-	return nil
+	}
+	read, other := b.Read, b.Other // and not the lines of the keys that are done
+	return func(ctx context.Context) error {
+		defer close(confirmed)
+		if err := m.confirm(ctx, work); err != nil {
+			return err
+		}
+		m.count(func(r *Report) {
+			r.Slices++
+			r.Lines += read
+			r.NoQueue += other
+			r.Unjoined = unjoined
+			r.Keys += len(work)
+			for _, w := range work {
+				w.tally(r)
+			}
+		})
+		return nil
+	}, nil
 }
 
 func (m *Merger) count(f func(*Report)) {
@@ -131,9 +143,11 @@ func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
 	if err != nil {
 		return err
 	}
-	var scratch []byte
+	var room []byte
 	for _, w := range work {
-		if err := m.planKey(ctx, w, withStrays(stored(w), w.strays), &scratch); err != nil {
+		has := withStrays(stored(w), w.strays)
+		w.met = w.met || len(w.fates) == 0 && len(has) > 0
+		if err := m.planKey(ctx, w, has, &room); err != nil {
 			return err
 		}
 	}
@@ -142,22 +156,22 @@ func (m *Merger) plan(ctx context.Context, work []*keyWork) error {
 
 // planKey plans one key. The pieces of long logs are looked for only where
 // there are any, or where there will be: a run that was broken off may have left some.
-func (m *Merger) planKey(ctx context.Context, w *keyWork, stored []message.Stored, scratch *[]byte) error {
+func (m *Merger) planKey(ctx context.Context, w *keyWork, stored []message.Stored, room *[]byte) error {
 	if slices.ContainsFunc(stored, func(s message.Stored) bool { return message.StoredParts(s.Source) > 0 }) {
 		parts, err := m.Target.Parts(ctx, w.key)
 		if err != nil {
 			return err
 		}
-		return w.plan(stored, parts, m.Options, scratch)
+		return w.plan(stored, parts, m.Options, room)
 	}
-	if err := w.plan(stored, nil, m.Options, scratch); err != nil || !w.long() {
+	if err := w.plan(stored, nil, m.Options, room); err != nil || !w.long() {
 		return err
 	}
 	parts, err := m.Target.Parts(ctx, w.key)
 	if err != nil || len(parts) == 0 {
 		return err
 	}
-	return w.plan(stored, parts, m.Options, scratch)
+	return w.plan(stored, parts, m.Options, room)
 }
 
 var errConflicts = errors.New("other writers changed the same documents again and again: are several postweave of different configuration writing to one target?")
@@ -219,7 +233,9 @@ func (m *Merger) takeOutcomes(ctx context.Context, owners []planned, outcomes []
 			p.work.confirm(p.step, o)
 		case message.Conflict:
 			p.work.conflict = true
-			m.count(func(r *Report) { r.Conflicts++ })
+			if !p.work.ventured {
+				m.count(func(r *Report) { r.Conflicts++ })
+			}
 		case message.Refused:
 			if err := m.quarantine(ctx, p, o); err != nil {
 				return err
@@ -271,6 +287,12 @@ func (m *Merger) confirm(ctx context.Context, work []*keyWork) error {
 		again, err := m.changedSince(ctx, shortOnes(work))
 		if err != nil || len(again) == 0 {
 			return err
+		}
+		for _, w := range again {
+			if w.ventured {
+				m.ventures.astray.Add(1)
+			}
+			w.ventured = false
 		}
 		if err := m.pause(ctx, round); err != nil {
 			return err
@@ -325,7 +347,7 @@ func (m *Merger) rejects(ctx context.Context, lines []message.HostLine) error {
 	seen := make(map[string]bool, len(lines))
 	var changes []message.Change
 	var docs []message.Document
-	var scratch []byte
+	var room []byte
 	for _, l := range lines {
 		d := message.Reject(l.Host, l.Line, m.Options)
 		if seen[d.ID] {
@@ -333,8 +355,7 @@ func (m *Merger) rejects(ctx context.Context, lines []message.HostLine) error {
 		}
 		seen[d.ID] = true
 		docs = append(docs, d)
-		scratch = d.AppendJSON(scratch[:0])
-		changes = append(changes, message.Change{Action: message.Create, ID: d.ID, Source: bytes.Clone(scratch)})
+		changes = append(changes, message.Change{Action: message.Create, ID: d.ID, Source: encode(&d, &room)})
 	}
 	if len(changes) == 0 {
 		return nil

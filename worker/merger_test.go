@@ -91,7 +91,8 @@ func TestAnyOrderAndSplitEndsInTheSameBytes(t *testing.T) {
 		o := logBounds[rapid.IntRange(0, len(logBounds)-1).Draw(t, "bound")]
 		want := wantedWith(o, batchOf(lines))
 		target := newSimulated()
-		report, err := (&Run{Source: drawBatches(t, "run", lines), Target: target, Command: "run", Options: o}).Do(context.Background())
+		venturing := rapid.Bool().Draw(t, "venturing")
+		report, err := (&Run{Source: sourceOf(drawBatches(t, "run", lines), rapid.Bool().Draw(t, "overlapped")), Target: target, Command: "run", Options: o, venturing: venturing, Concurrency: 2}).Do(context.Background())
 		if err != nil {
 			t.Fatalf("run: %v", err)
 		}
@@ -176,8 +177,9 @@ func workersAtOnce(t *testing.T, lines []message.HostLine, seeds uint64, bounds 
 		}
 		var wg sync.WaitGroup
 		for _, s := range sources {
+			venturing, s := rnd.IntN(2) == 0, sourceOf(s, rnd.IntN(2) == 0)
 			wg.Go(func() {
-				if _, err := (&Run{Source: s, Target: target, Command: "run", Options: o, firstPause: 50 * time.Microsecond}).Do(context.Background()); err != nil {
+				if _, err := (&Run{Source: s, Target: target, Command: "run", Options: o, firstPause: 50 * time.Microsecond, venturing: venturing}).Do(context.Background()); err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 				}
 			})
@@ -194,18 +196,19 @@ func workersAtOnce(t *testing.T, lines []message.HostLine, seeds uint64, bounds 
 // end as if nothing had happened, and no line may be gone meanwhile.
 func TestCrashAtAnyWrite(t *testing.T) {
 	for _, o := range logBounds {
-		crashAtAnyWrite(t, o)
+		crashAtAnyWrite(t, o, false)
+		crashAtAnyWrite(t, o, true)
 	}
 }
 
-func crashAtAnyWrite(t *testing.T, o message.Options) {
+func crashAtAnyWrite(t *testing.T, o message.Options, venturing bool) {
 	t.Helper()
 	lines := someLines()
 	want := wantedWith(o, batchOf(lines))
 	half := len(lines) / 2
 	first, second := batchOf(lines[half:]), batchOf(lines[:half])
 	run := func(target *simulated, b *message.Batch) error {
-		_, err := (&Run{Source: batches{b}, Target: target, Command: "run", Options: o}).Do(context.Background())
+		_, err := (&Run{Source: batches{b}, Target: target, Command: "run", Options: o, venturing: venturing}).Do(context.Background())
 		return err
 	}
 	for at := 1; ; at++ {

@@ -63,6 +63,9 @@ type keyWork struct {
 	unparsed int
 	warnings []string
 	conflict bool             // another writer changed one of the documents meanwhile
+	ventured bool             // planned without a look at the target, see Merger.venture
+	again    bool             // this run has written documents of the key before
+	met      bool             // the target had documents of the key already
 	strays   []message.Stored // see Merger.findStrays
 
 	// careful is set where nothing new was read: then no document may lose anything, see spare.
@@ -81,10 +84,10 @@ var ErrNewerSchema = errors.New("a document in the target was written by a newer
 
 // plan merges the key's new lines with those of its stored documents and lists
 // the writes that make the target equal to the outcome.
-// scratch is memory to encode in, which may be used again.
+// room is memory to encode in, see encode.
 //
 // parts are the pieces of their logs that are stored beside the documents.
-func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, scratch *[]byte) error {
+func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, room *[]byte) error {
 	w.steps, w.held, w.conflict, w.spared = nil, nil, false, false
 	union := slices.Clone(w.lines)
 	for _, s := range slices.Concat(stored, parts) {
@@ -103,7 +106,7 @@ func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, scratc
 		w.docs = message.Merge(w.key, union, o)
 	}
 	message.Attach(w.docs, w.found)
-	if err := w.compare(stored, parts, o, scratch); err != nil {
+	if err := w.compare(stored, parts, o, room); err != nil {
 		return err
 	}
 	if !w.careful {
@@ -114,15 +117,14 @@ func (w *keyWork) plan(stored, parts []message.Stored, o message.Options, scratc
 }
 
 // compare turns the difference between stored and merged documents into steps.
-func (w *keyWork) compare(stored, parts []message.Stored, o message.Options, scratch *[]byte) error {
+func (w *keyWork) compare(stored, parts []message.Stored, o message.Options, room *[]byte) error {
 	var same []message.Stored
 	for i := range w.docs {
 		d := &w.docs[i]
 		at := slices.IndexFunc(stored, func(s message.Stored) bool { return s.ID == d.ID })
 		if at < 0 {
-			*scratch = d.AppendJSON((*scratch)[:0])
 			w.steps = append(w.steps, step{phase: grow, fate: created, doc: d, change: message.Change{
-				Action: message.Create, ID: d.ID, Source: bytes.Clone(*scratch),
+				Action: message.Create, ID: d.ID, Source: encode(d, room),
 			}})
 			continue
 		}
@@ -133,7 +135,9 @@ func (w *keyWork) compare(stored, parts []message.Stored, o message.Options, scr
 		if d.Session, err = message.StoredSession(old.Source); err != nil {
 			return err
 		}
-		if *scratch = d.AppendJSON((*scratch)[:0]); bytes.Equal(old.Source, *scratch) {
+		source := encode(d, room)
+		*room = (*room)[:len(*room)-len(source)] // it is for the comparison alone
+		if bytes.Equal(old.Source, source) {
 			same = append(same, old)
 			continue
 		}
@@ -151,6 +155,23 @@ func (w *keyWork) compare(stored, parts []message.Stored, o message.Options, scr
 	}
 	w.keep(same)
 	return nil
+}
+
+// roomBlock is how much memory documents get to be encoded in, and roomLeast what must be left of it for one more, in bytes. Many
+// share one: nearly all are smaller than the least.
+const (
+	roomBlock = 128 << 10
+	roomLeast = 8 << 10
+)
+
+// encode returns a document's JSON, in memory behind that of the documents before it.
+func encode(d *message.Document, room *[]byte) []byte {
+	if cap(*room)-len(*room) < roomLeast {
+		*room = make([]byte, 0, roomBlock)
+	}
+	begin := len(*room)
+	*room = d.AppendJSON(*room)
+	return (*room)[begin:len(*room):len(*room)]
 }
 
 // keep deals with documents that stay as they are. Where another document of

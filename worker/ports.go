@@ -18,6 +18,13 @@ type Source interface {
 	Each(ctx context.Context, take func(ctx context.Context, b *message.Batch) error) error
 }
 
+// Overlapping is a source that has the next slice begun while the one before is confirmed.
+type Overlapping interface {
+	// EachOverlapping is Each in two steps. begin returns when all of a slice but its last check is done, and confirm, which may
+	// be called once, makes that. The next slice may be begun meanwhile, and is not confirmed before confirm has returned.
+	EachOverlapping(ctx context.Context, begin func(ctx context.Context, b *message.Batch) (confirm func(context.Context) error, err error)) error
+}
+
 // Target holds the documents.
 type Target interface {
 	// Find returns all documents of the keys, in any order, as of the last Refresh or

@@ -30,6 +30,7 @@ type Run struct {
 	Logger   *zap.Logger
 
 	firstPause time.Duration // see Merger
+	venturing  bool          // from the first slice on; tests have few
 }
 
 // ErrQuarantined is returned beside a whole report when documents were refused
@@ -58,21 +59,33 @@ func (r *Run) Do(ctx context.Context) (Report, error) {
 	begin := time.Now()
 	report := Report{Command: r.Command, Part: r.Part, DryRun: r.DryRun}
 	m := &Merger{Target: r.Target, Options: r.Options, Concurrency: r.Concurrency, DryRun: r.DryRun, report: &report, firstPause: r.firstPause}
-	err := r.Source.Each(ctx, func(ctx context.Context, b *message.Batch) error {
+	m.ventures.on = r.venturing
+	begun := 0
+	err := r.each(ctx, func(ctx context.Context, b *message.Batch) (func(context.Context) error, error) {
 		// One slice at least is done, however short the time: a run that never gets
 		// anywhere would look like one that does.
-		if report.Slices > 0 && r.MaxRuntime > 0 && time.Since(begin) > r.MaxRuntime || closed(r.Stop) {
-			return errSoftStop
+		if begun > 0 && r.MaxRuntime > 0 && time.Since(begin) > r.MaxRuntime || closed(r.Stop) {
+			return nil, errSoftStop
 		}
-		if err := m.Take(ctx, b); err != nil {
-			return err
+		begun++
+		slice := []zap.Field{zap.Int("lines", b.Read), zap.Int("queue_ids", len(b.Lines)), zap.Int("rejects", len(b.Rejects))}
+		confirm, err := m.Begin(ctx, b)
+		if err != nil {
+			return nil, err
 		}
-		log.Debug("slice merged", zap.Int("lines", b.Read), zap.Int("queue_ids", len(b.Lines)), zap.Int("rejects", len(b.Rejects)))
-		if r.Progress != nil {
-			report.Seconds = time.Since(begin).Seconds()
-			r.Progress(report)
-		}
-		return nil
+		return func(ctx context.Context) error {
+			if err := confirm(ctx); err != nil {
+				return err
+			}
+			log.Debug("slice merged", slice...)
+			m.count(func(report *Report) {
+				if r.Progress != nil {
+					report.Seconds = time.Since(begin).Seconds()
+					r.Progress(*report)
+				}
+			})
+			return nil
+		}, nil
 	})
 	report.Seconds = time.Since(begin).Seconds()
 	if s, ok := r.Source.(interface{ Describe() (string, []string) }); ok {
@@ -92,4 +105,18 @@ func (r *Run) Do(ctx context.Context) (Report, error) {
 		return report, ErrQuarantined
 	}
 	return report, nil
+}
+
+// each has slices begun and confirmed one after the other, or as the source does it.
+func (r *Run) each(ctx context.Context, begin func(context.Context, *message.Batch) (func(context.Context) error, error)) error {
+	if s, ok := r.Source.(Overlapping); ok {
+		return s.EachOverlapping(ctx, begin)
+	}
+	return r.Source.Each(ctx, func(ctx context.Context, b *message.Batch) error {
+		confirm, err := begin(ctx, b)
+		if err != nil {
+			return err
+		}
+		return confirm(ctx)
+	})
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -226,6 +227,30 @@ func (b batches) Each(ctx context.Context, take func(context.Context, *message.B
 		}
 	}
 	return nil
+}
+
+// overlapped are batches whose next one is begun while the one before is confirmed.
+type overlapped struct{ batches }
+
+func (o overlapped) EachOverlapping(ctx context.Context, begin func(context.Context, *message.Batch) (func(context.Context) error, error)) error {
+	confirmed := make(chan error, 1)
+	confirmed <- nil
+	for _, b := range o.batches {
+		confirm, err := begin(ctx, b)
+		if before := <-confirmed; before != nil || err != nil {
+			return cmp.Or(before, err)
+		}
+		go func() { confirmed <- confirm(ctx) }()
+	}
+	return <-confirmed
+}
+
+// sourceOf is the batches, one after the other or overlapped.
+func sourceOf(b batches, overlap bool) Source {
+	if overlap {
+		return overlapped{b}
+	}
+	return b
 }
 
 func sameContent(t testing.TB, got, want map[string]string) {
