@@ -23,6 +23,8 @@ var (
 	_ worker.Source = (*esquery.Days)(nil)
 	_ worker.Target = (*esquery.Documents)(nil)
 
+	_ worker.Overlapping = (*esquery.Days)(nil)
+
 	_ worker.Range    = (*esquery.Range)(nil)
 	_ worker.Archive  = (*esquery.Documents)(nil)
 	_ worker.Outlines = (*esquery.Documents)(nil)
@@ -127,6 +129,7 @@ func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass
 		if err := p.check(ctx); err != nil {
 			return nil, err
 		}
+		fewerCollections(passMemory)
 		incoming := p.source.Incoming()
 		if o.ResetCursor {
 			if err := incoming.Reset(ctx); err != nil {
@@ -183,6 +186,7 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 		if err := p.check(ctx); err != nil {
 			return nil, err
 		}
+		fewerCollections(passMemory)
 		run, err := p.backfill(ctx, o, update)
 		if err != nil {
 			return nil, o.shard.named(err)
