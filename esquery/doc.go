@@ -2,8 +2,9 @@
 //
 // Reading: [Client.Source] names the raw lines. [Source.Incoming] hands over
 // what is new, by arrival or, where that is not told, by ingest time with an overlap; [Source.Days] a range
-// of time for a backfill and [Source.Range] one for a verification. All come in slices whose keys are found by a
-// composite aggregation and whose lines are read from the same point in time.
+// of time for a backfill and [Source.Range] one for a verification. All come in slices that are bounded and counted: what is new
+// by a composite aggregation over its keys, from the same point in time as its lines, a range of time by the search for
+// the lines itself.
 //
 // Writing: [Client.Documents] is the target. Its writes are conditional, and
 // believed only as far as Elasticsearch confirms them item by item.

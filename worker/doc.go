@@ -7,7 +7,8 @@
 //     arrival, whatever its time stamp says, and hands it over in a slice with all others that arrived
 //     with it, sorted by host and queue id.
 //  2. [Merger] asks the [Target] for the documents of these keys and unites their own lines with
-//     the new ones. The union is a set: nothing depends on order or on repetition.
+//     the new ones. The union is a set: nothing depends on order or on repetition. While the keys that come are new ones it does not
+//     ask before: a document is then created, which fails where there is one.
 //  3. package message merges the union to documents. Documents of equal bytes are left alone.
 //  4. What is new or has grown is written first, then what lost lines to another document of its key,
 //     then what has none left is deleted; each on the condition that the index still holds what was read. On
