@@ -38,8 +38,8 @@ const (
 type batch struct {
 	jobs   []job
 	lines  int
-	out    []byte  // of render
-	shapes []Shape // of lines that were not understood, with Explain
+	out    []byte        // of render
+	shapes []Shape       // of lines that were not understood, with Explain
 	done   chan struct{} // closed once all is merged
 }
 
