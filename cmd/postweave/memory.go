@@ -11,15 +11,15 @@ const spareMemory = 128 << 20
 
 // passMemory is how far the heap of a pass over a source may grow before it is collected more often, in bytes. What it holds at
 // once, two slices and what they are merged to, is about half of that.
-const passMemory = 176 << 20
+const passMemory = 208 << 20
 
-// fewerCollections lets the heap grow to three times its live part before it is
-// collected, as long as that stays below so many bytes: merging makes
+// fewerCollections lets the heap grow to so many per cent above its live part before it is
+// collected, as long as it stays below so many bytes: merging makes
 // a lot of short-lived memory, and with Go's own setting a tenth of the time goes into collecting
-// it. More gains nothing: the time is lost again in asking the system for memory. GOGC and GOMEMLIMIT override it.
-func fewerCollections(below int64) {
+// it. GOGC and GOMEMLIMIT override it.
+func fewerCollections(percent int, below int64) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
+		debug.SetGCPercent(percent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(below)

@@ -113,7 +113,7 @@ func (o *mergeOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	fewerCollections(o.MaxMemory + spareMemory)
+	fewerCollections(200, o.MaxMemory+spareMemory) // more is lost again in asking the system for memory
 	out := newPrinter(o.Output, a.stdout)
 	result, err := wireMerge(ctx, a.cfg, a.logger, *o, inputs, out)
 	// What was merged before an error is right and is printed.

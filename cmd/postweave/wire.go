@@ -129,7 +129,7 @@ func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass
 		if err := p.check(ctx); err != nil {
 			return nil, err
 		}
-		fewerCollections(passMemory)
+		fewerCollections(400, passMemory)
 		incoming := p.source.Incoming()
 		if o.ResetCursor {
 			if err := incoming.Reset(ctx); err != nil {
@@ -186,7 +186,7 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 		if err := p.check(ctx); err != nil {
 			return nil, err
 		}
-		fewerCollections(passMemory)
+		fewerCollections(400, passMemory)
 		run, err := p.backfill(ctx, o, update)
 		if err != nil {
 			return nil, o.shard.named(err)
