@@ -21,6 +21,15 @@
 // One key's lines must be held together for that, whatever the bound is: some 400 bytes a
 // line beside its text, so a million lines of one queue id take half a gigabyte.
 //
+// # On all cores
+//
+// One goroutine reads each input ahead, as blocks of bytes; lines are parts of them and not copied. One sorts the lines
+// in, which is quick, and sends the messages that have ended to others, which merge them and write their JSON. What
+// they made is taken back in the order in which it was sent, and before anything is done that depends on
+// it: documents, their order and every count are the same on any number of cores.
+//
+// What is held for long has its texts copied out of its blocks (settleDown), or a few lines would keep many.
+//
 // # Short queue ids come back
 //
 // A short id's document takes its _id from the day of its arrival and its ordinal within that day, so
