@@ -17,7 +17,8 @@ func Parse(program, text string) (e Event) {
 // ParseInto is [Parse] into an event that the caller has: an event is some 600
 // bytes, which are not to be copied for each line.
 func ParseInto(e *Event, program, text string) {
-	*e = Event{Service: program, Daemon: daemonOf(program)}
+	*e = Event{}
+	e.Service, e.Daemon = program, daemonOf(program)
 	e.Level, text = splitLevel(text)
 	e.QueueID, e.Text, e.NoQueue = splitQueueID(text)
 	if e.QueueID == "" && !e.NoQueue {
@@ -33,7 +34,8 @@ func ParseOf(id string, e *Event, program, text string) {
 		ParseInto(e, program, text)
 		return
 	}
-	*e = Event{Service: program, Daemon: daemonOf(program), QueueID: text[:len(id)], Text: text[len(id)+2:]}
+	*e = Event{}
+	e.Service, e.Daemon, e.QueueID, e.Text = program, daemonOf(program), text[:len(id)], text[len(id)+2:]
 	e.parse()
 }
 
