@@ -42,7 +42,7 @@ func (d *Days) cutsOf(ctx context.Context, groups []group, parts int) ([]time.Ti
 	}
 	total := whole.lines()
 	if total == 0 {
-		return evenCuts(begin, d.to, parts), nil
+		return d.inside(evenCuts(begin, d.to, parts)), nil
 	}
 	c.fine = total / int64(100*parts)
 	before := make([]int64, parts-1)
@@ -53,12 +53,17 @@ func (d *Days) cutsOf(ctx context.Context, groups []group, parts int) ([]time.Ti
 	if err != nil {
 		return nil, err
 	}
+	return d.inside(cuts), nil
+}
+
+// inside moves cuts into the range that lie before it, by less than a millisecond.
+func (d *Days) inside(cuts []time.Time) []time.Time {
 	for i, at := range cuts {
-		if at.Before(d.from) { // by less than a millisecond
+		if at.Before(d.from) {
 			cuts[i] = d.from
 		}
 	}
-	return cuts, nil
+	return cuts
 }
 
 func evenCuts(begin, end time.Time, parts int) []time.Time {

@@ -161,4 +161,5 @@ func TestCutsAroundAMoment(t *testing.T) {
 	if lines, asked := cutAt(t, nil, from, from.Add(24*time.Hour), 4); fmt.Sprint(lines) != "[0 0 0 0]" || asked != 1 {
 		t.Errorf("%v, %d requests", lines, asked)
 	}
+	cutAt(t, nil, from.Add(time.Millisecond/2), from.Add(3*time.Millisecond), 4) // the edges are in order
 }
