@@ -240,8 +240,9 @@ func (s *Sessions) claimSaved(id string, l *Line) {
 	said := s.saved[session]
 	for i := range said {
 		switch said[i].id {
-		case "", id:
-			said[i].id = id
+		case id:
+		case "":
+			said[i].id = strings.Clone(id) // a verdict is held for long, and a line with the block it was read in
 		default:
 			said[i].id = ambiguous
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/postweave/postweave/worker/postlog"
 )
@@ -335,6 +336,23 @@ func TestSessionsOfTheDeadAreForgotten(t *testing.T) {
 }
 
 // What becomes names of an object is what smtpd counts and nothing else.
+// What is held for long keeps no line of another's in memory: the queue id that a filter's verdict gets is a part of the line
+// that told it.
+func TestSavedIDIsACopy(t *testing.T) {
+	at := time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)
+	var s Sessions
+	s.Add(Line{Time: at, Program: "dovecot", Text: "lmtp(b@b.example)<7><aB3dEfGhIjKl>: sieve: msgid=<1@a.example>: stored mail into mailbox 'INBOX'"})
+	text := "AAAAAA1: to=<b@b.example>, relay=mx[private/dovecot-lmtp], delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 <b@b.example> aB3dEfGhIjKl Saved)"
+	s.Claim(text[:7], Line{Time: at, Program: "postfix/lmtp", PID: "7", Text: text})
+	said := s.saved["aB3dEfGhIjKl"]
+	if len(said) != 1 || said[0].id != "AAAAAA1" {
+		t.Fatalf("%+v", s.saved)
+	}
+	if unsafe.StringData(said[0].id) == unsafe.StringData(text) {
+		t.Error("the verdict's queue id is a part of the line")
+	}
+}
+
 func TestCounters(t *testing.T) {
 	for text, want := range map[string]string{
 		"ehlo=1 rcpt=1/2": "ehlo=1 rcpt=1/2", "": "", "ehlo=1 ehlo=2": "", "eh.lo=1": "", "ehlo=x": "", "ehlo": "", "=1": "", "ehlo=1  rcpt=1": "",
