@@ -255,11 +255,15 @@ func (d *Days) read(ctx context.Context, groups []group, from time.Time, take fu
 				return err
 			}
 			begin = end
-			width = nextWidth(width, b.Read)
+			width = nextWidth(width, filling(b))
 		}
 		return nil
 	}, take)
 }
+
+// filling is how many lines a slice counts for: long ones count for several, since their bytes are bounded too, and a slice that is
+// found too wide by its bytes was read in vain.
+func filling(b *message.Batch) int { return max(b.Read, b.Bytes/(sliceBytes/sliceLines)) }
 
 // nextWidth is how wide a slice should be for the next one to be well filled, going by the lines in the one before. Each slice
 // costs a refresh and a look at the target, and where two of them meet lie messages that are written twice.

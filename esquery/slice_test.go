@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postweave/postweave/worker/message"
 )
 
 // pagesOfLines answers searches with lines, page by page, and notes what was asked.
@@ -159,6 +161,23 @@ func TestNextWidth(t *testing.T) {
 	} {
 		if got := nextWidth(c.width, c.lines); got != c.want {
 			t.Errorf("after %d lines in %v: %v, want %v", c.lines, c.width, got, c.want)
+		}
+	}
+}
+
+// Long lines fill a slice by their bytes.
+func TestLongLinesFillASlice(t *testing.T) {
+	for _, c := range []struct {
+		lines, bytes int
+		want         time.Duration
+	}{
+		{40_000, 40_000 * 150, 2 * time.Hour},
+		{10_000, sliceBytes * 4 / 5, time.Hour},
+		{10_000, sliceBytes, 48 * time.Minute},
+	} {
+		got := nextWidth(time.Hour, filling(&message.Batch{Read: c.lines, Bytes: c.bytes}))
+		if got.Round(time.Minute) != c.want {
+			t.Errorf("after %d lines of %d bytes: %v, want %v", c.lines, c.bytes, got, c.want)
 		}
 	}
 }
