@@ -21,7 +21,7 @@ const blockSize = 32 << 10
 // up at a line that is longer than its buffer, and copies each line.
 type lineReader struct {
 	r     io.Reader
-	buf   []byte // read and not handed on: the beginning of a line
+	buf   []byte // read and not handed on: the beginning of a line, after skip whole ones before it
 	block string // whole lines
 	err   error  // of r, once buf holds the last of it
 
@@ -60,13 +60,17 @@ func (l *lineReader) read() error {
 	if cap(l.buf) < blockSize {
 		l.buf = append(make([]byte, 0, blockSize), l.buf...)
 	}
+	if end := bytes.LastIndexByte(l.buf, '\n'); end >= 0 { // behind a line that was cut, or of the first bytes
+		l.hand(end + 1)
+		return nil
+	}
 	for l.err == nil {
 		from := len(l.buf)
 		if from == cap(l.buf) {
 			if from >= MaxLine {
 				return l.skip()
 			}
-			l.buf = append(l.buf, make([]byte, from)...)[:from]
+			l.buf = append(make([]byte, 0, min(2*from, MaxLine)), l.buf...) // append would make it larger than a line may be
 		}
 		n, err := l.r.Read(l.buf[from:cap(l.buf)])
 		l.buf, l.err = l.buf[:from+n], err
