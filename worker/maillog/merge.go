@@ -84,25 +84,25 @@ const checkEvery = 1024
 
 func (m *merger) run(ctx context.Context, in *sequence) error {
 	n := 0
-	var failed error
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	in.meanwhile = func() <-chan struct{} { // nothing is to wait for an input that is silent
-		if failed != nil {
+		if ctx.Err() != nil {
 			return nil
 		}
-		var ready <-chan struct{}
-		ready, failed = m.landReady()
+		ready, err := m.landReady()
+		if err != nil {
+			fail(err) // nor is the error
+		}
 		return ready
 	}
 	err := in.each(ctx, func(l *postlog.Line) error {
-		if failed != nil {
-			return failed
-		}
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		return m.take(l)
 	})
-	if err = errors.Join(failed, err); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := m.landAll(); err != nil { // before the last findings

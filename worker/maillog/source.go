@@ -66,6 +66,7 @@ func (s *source) fill(ctx context.Context, meanwhile func() <-chan struct{}) {
 		s.block.lines = nil
 		return
 	}
+	was := block{counts: s.block.counts, notSyslog: s.block.notSyslog, last: true} // before it is read into again
 	if s.ahead == nil {
 		s.start()
 	} else {
@@ -82,7 +83,7 @@ func (s *source) fill(ctx context.Context, meanwhile func() <-chan struct{}) {
 			return
 		case <-meanwhile():
 		case <-ctx.Done():
-			s.block = &block{counts: s.block.counts, notSyslog: s.block.notSyslog, last: true}
+			s.block = &was
 			return
 		}
 	}
