@@ -48,7 +48,7 @@ func (m *stamps) parseISO(s string) (t time.Time, rest string, ok bool) {
 	if t, rest, ok = parseRFC3339(s); !ok {
 		return t, rest, false
 	}
-	if nanos, after, plain := fraction(s[isoSize:]); plain {
+	if nanos, after, plain := fraction(s[isoSize:]); plain && after[0] != ',' { // a fraction that is none of the offset
 		m.iso, m.offset, m.isoTime = s[:isoSize], after[:len(after)-len(rest)], t.Add(-nanos)
 	}
 	return t, rest, true
