@@ -65,6 +65,7 @@ type merger struct {
 	groups  list
 	held    int64 // bytes of lines and records
 	born    int64 // groups, ever
+	passed  int64 // bytes of lines since all was settled down
 	records int64 // of these, of what is remembered
 	spill   spill
 	rejects rejects
@@ -132,6 +133,9 @@ func (m *merger) run(ctx context.Context, in *sequence) error {
 
 // take sorts one line in.
 func (m *merger) take(l *postlog.Line) error {
+	if m.passed += int64(len(l.Text)); m.passed > settleDownAfter {
+		m.settleAllDown()
+	}
 	h := m.host(l.Host)
 	if l.Time.After(h.clock) {
 		h.clock = l.Time

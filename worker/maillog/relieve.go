@@ -93,3 +93,20 @@ func (m *merger) unite(ctx context.Context) error {
 	}
 	return m.landAll()
 }
+
+// settleDownAfter is how much may be read, in bytes of text, before all that is held is settled down.
+const settleDownAfter = 64 << 20
+
+// settleAllDown bounds what lines keep of the blocks that they were read in. Clocks do not: that of a server that says
+// nothing more stands still, and between two lines of a server there may be any number of others.
+func (m *merger) settleAllDown() {
+	m.passed = 0
+	for g := m.groups.first; g != nil; g = g.after {
+		if !g.flying {
+			g.settleDown()
+		}
+	}
+	for _, h := range m.hosts {
+		h.sessions.SettleDown()
+	}
+}

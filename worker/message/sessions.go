@@ -2,6 +2,7 @@ package message
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -351,6 +352,16 @@ func (p *processLog) keep(until int64) {
 		if !e.own {
 			e.text, e.try, e.own = strings.Clone(e.text), nil, true
 		}
+	}
+}
+
+// SettleDown copies the texts of all lines held, which are parts of what was read around them. It changes nothing else.
+func (s *Sessions) SettleDown() {
+	for _, p := range s.processes {
+		p.keep(math.MaxInt64)
+	}
+	for _, p := range s.others {
+		p.keep(math.MaxInt64)
 	}
 }
 
