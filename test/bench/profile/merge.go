@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"runtime/debug"
 
 	"github.com/postweave/postweave/worker/maillog"
-	"github.com/postweave/postweave/worker/message"
 )
 
 // profileMerge merges a log file as `postweave merge` does, documents written to nowhere as NDJSON.
@@ -18,15 +16,13 @@ func (o options) profileMerge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(400) // as the command does
+	debug.SetGCPercent(200) // as the command does
+	debug.SetMemoryLimit(maillog.DefaultMaxMemory + 128<<20)
 	in := maillog.Input{Name: o.merge, ModTime: info.ModTime(), Open: func() (io.ReadCloser, error) { return os.Open(o.merge) }}
-	out := bufio.NewWriterSize(io.Discard, 256<<10)
 	var report maillog.Report
 	if err := o.profiled(func() (err error) {
-		var line []byte
-		report, err = maillog.Merge(ctx, maillog.Options{Inputs: []maillog.Input{in}, Year: o.year}, func(d *message.Document) error {
-			line = append(d.AppendJSON(line[:0]), '\n')
-			_, err := out.Write(line)
+		report, err = maillog.MergeJSON(ctx, maillog.Options{Inputs: []maillog.Input{in}, Year: o.year}, func(documents []byte) error {
+			_, err := io.Discard.Write(documents)
 			return err
 		})
 		return err
