@@ -49,12 +49,15 @@ const leastPerSecond = 0.01
 // The place comes before the turn: requests that had their turn and then waited for a place would go out together as
 // places are given back. The time between two is counted from when the first really began and not from when it could
 // have: nobody can save up for a burst, and one who comes late does not make the next one early.
-func (c *ceiling) enter(ctx context.Context) (leave func(), err error) {
+//
+// beside is for a sign of life, which needs a turn and no place: where slow answers hold all places, nobody is to think
+// that the process is gone.
+func (c *ceiling) enter(ctx context.Context, beside bool) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	leave = func() {}
-	if c.places != nil {
+	if c.places != nil && !beside {
 		select {
 		case c.places <- struct{}{}:
 		case <-ctx.Done():

@@ -156,6 +156,8 @@ type Request struct {
 	// patience is how long the operation may last once it may begin, attempts that are repeated
 	// included. Zero is as long as the budget and the requests' own timeouts allow.
 	patience time.Duration
+	// beside tells a sign of life: it needs no place among the requests that are under way.
+	beside bool
 
 	// trouble is shared by requests that are one operation, so that they have one budget. If nil,
 	// the request has one of its own.
@@ -285,7 +287,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 	renewed := false
 	for {
 		asked := time.Now()
-		leave, err := c.ceiling.enter(ctx)
+		leave, err := c.ceiling.enter(ctx, req.beside)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Op, err)
 		}

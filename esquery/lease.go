@@ -114,7 +114,7 @@ func (l *lease) write(ctx context.Context) error { return l.doc.save(ctx, leaseH
 // renew shows that the run is alive until ctx ends. A lease that another run
 // took is left to it: what this one does meanwhile is done twice, and does no harm.
 func (l *lease) renew(ctx context.Context) {
-	l.doc.patience = leaseRequest
+	l.doc.patience, l.doc.beside = leaseRequest, true
 	for sleep(ctx, leaseRenewed) == nil {
 		err := l.write(ctx)
 		if errors.Is(err, errStateRace) && ctx.Err() == nil {

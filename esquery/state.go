@@ -26,6 +26,7 @@ type stateDoc struct {
 	target string
 
 	patience time.Duration // of each of its requests, see Request
+	beside   bool          // likewise
 
 	found              bool
 	seqNo, primaryTerm int64
@@ -194,7 +195,7 @@ func (d *stateDoc) put(ctx context.Context, method string, body []byte) error {
 		Op: "write the " + d.kind, Method: method, Path: d.path(), Query: query, Body: body,
 		Idempotent: true, // doing it twice ends in errStateRace, which only costs work
 		OK:         []int{http.StatusConflict, http.StatusNotFound},
-		patience:   d.patience,
+		patience:   d.patience, beside: d.beside,
 	})
 	if err != nil {
 		return err
