@@ -26,7 +26,7 @@ func TestSilentServersKeepNoBlocks(t *testing.T) {
 		}
 	}
 	other := postlog.Line{Time: at, Host: "mx2", Program: "kernel", Text: strings.Repeat("x", 1<<20)}
-	for range settleDownAfter>>20 + 1 {
+	for range 2*settleDownAfter>>20 + 2 {
 		if err := m.take(&other); err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,7 @@ type host struct {
 
 	sessions message.Sessions
 	settled  time.Time // the clock when the sessions were last settled
+	mark     time.Time // the clock when what is held was last settled down
 }
 
 // look is a group and when it is to be looked at.

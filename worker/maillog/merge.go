@@ -65,6 +65,7 @@ type merger struct {
 	groups  list
 	held    int64 // bytes of lines and records
 	born    int64 // groups, ever
+	mark    int64 // of these, when what is held was last settled down
 	passed  int64 // bytes of lines since all was settled down
 	records int64 // of these, of what is remembered
 	spill   spill

@@ -94,19 +94,20 @@ func (m *merger) unite(ctx context.Context) error {
 	return m.landAll()
 }
 
-// settleDownAfter is how much may be read, in bytes of text, before all that is held is settled down.
-const settleDownAfter = 64 << 20
+// settleDownAfter is how much is read, in bytes of text, between two times at which what is held is settled down.
+const settleDownAfter = 32 << 20
 
-// settleAllDown bounds what lines keep of the blocks that they were read in. Clocks do not: that of a server that says
+// settleAllDown settles down what was held already the last time. It bounds what lines keep of the blocks that they were read in. Clocks do not: that of a server that says
 // nothing more stands still, and between two lines of a server there may be any number of others.
 func (m *merger) settleAllDown() {
-	m.passed = 0
-	for g := m.groups.first; g != nil; g = g.after {
+	for g := m.groups.first; g != nil && g.serial <= m.mark; g = g.after {
 		if !g.flying {
 			g.settleDown()
 		}
 	}
 	for _, h := range m.hosts {
-		h.sessions.SettleDown()
+		h.sessions.SettleDown(h.mark)
+		h.mark = h.clock
 	}
+	m.passed, m.mark = 0, m.born
 }

@@ -2,7 +2,6 @@ package message
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -355,13 +354,17 @@ func (p *processLog) keep(until int64) {
 	}
 }
 
-// SettleDown copies the texts of all lines held, which are parts of what was read around them. It changes nothing else.
-func (s *Sessions) SettleDown() {
+// SettleDown copies the texts of the lines held up to a time, which are parts of what was read around them. It changes
+// nothing else.
+func (s *Sessions) SettleDown(until time.Time) {
+	if until.IsZero() {
+		return
+	}
 	for _, p := range s.processes {
-		p.keep(math.MaxInt64)
+		p.keep(until.UnixMicro() + 1)
 	}
 	for _, p := range s.others {
-		p.keep(math.MaxInt64)
+		p.keep(until.UnixMicro() + 1)
 	}
 }
 
