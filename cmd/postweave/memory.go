@@ -7,7 +7,7 @@ import (
 
 // spareMemory is what a merge of log files may take beside the lines that it holds, in
 // bytes.
-const spareMemory = 128 << 20
+const spareMemory = 140 << 20
 
 // passMemory is how far the heap of a pass over a source may grow before it is collected more often, in bytes. What it holds at
 // once, two slices and what they are merged to, is about half of that.

@@ -17,7 +17,7 @@ func (o options) profileMerge(ctx context.Context) error {
 		return err
 	}
 	debug.SetGCPercent(200) // as the command does
-	debug.SetMemoryLimit(maillog.DefaultMaxMemory + 128<<20)
+	debug.SetMemoryLimit(maillog.DefaultMaxMemory + 140<<20)
 	in := maillog.Input{Name: o.merge, ModTime: info.ModTime(), Open: func() (io.ReadCloser, error) { return os.Open(o.merge) }}
 	var report maillog.Report
 	if err := o.profiled(func() (err error) {
