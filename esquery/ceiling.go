@@ -33,7 +33,7 @@ func newCeiling(concurrency int, perSecond float64) (*ceiling, error) {
 	case perSecond == 0:
 	case !(perSecond > 0): // NaN too
 		return nil, errors.New("POSTWEAVE_MAX_REQUESTS_PER_SECOND: requests per second must not be negative")
-	case perSecond < leastPerSecond:
+	case perSecond < LeastPerSecond:
 		return nil, errors.New("POSTWEAVE_MAX_REQUESTS_PER_SECOND: less than one request in 100 s")
 	default:
 		c.interval, c.turn = time.Duration(float64(time.Second)/perSecond), make(chan struct{}, 1)
@@ -41,8 +41,8 @@ func newCeiling(concurrency int, perSecond float64) (*ceiling, error) {
 	return c, nil
 }
 
-// leastPerSecond keeps points in time from ending between two requests, and anybody from waiting for a day.
-const leastPerSecond = 0.01
+// LeastPerSecond is the lowest rate of requests that may be asked for. It keeps points in time from ending between two requests, and anybody from waiting for a day.
+const LeastPerSecond = 0.01
 
 // enter returns when a request may begin, or with ctx's error. leave must be called when it has ended.
 //

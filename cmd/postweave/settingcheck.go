@@ -99,7 +99,7 @@ func (c Config) checkOne(s setting, from origin) error {
 			return bad(strconv.Itoa(c.Shards), s.want)
 		}
 	case "MAX_REQUESTS_PER_SECOND":
-		if c.MaxRequestsPerSecond < 0 || c.MaxRequestsPerSecond > 0 && c.MaxRequestsPerSecond < 0.01 || math.IsNaN(c.MaxRequestsPerSecond) || math.IsInf(c.MaxRequestsPerSecond, 0) {
+		if c.MaxRequestsPerSecond < 0 || c.MaxRequestsPerSecond > 0 && c.MaxRequestsPerSecond < esquery.LeastPerSecond || math.IsNaN(c.MaxRequestsPerSecond) || math.IsInf(c.MaxRequestsPerSecond, 0) {
 			return bad(fmt.Sprint(c.MaxRequestsPerSecond), s.want)
 		}
 	case "MAX_CONCURRENCY":

@@ -10,7 +10,8 @@ import (
 )
 
 // Merge reads the inputs and hands each document to emit as soon as it is
-// settled, in an order that depends on nothing but the input and the options. A document may be kept.
+// settled, in an order that depends on nothing but the input and the options; where a pipe is one of several inputs, on
+// how it was filled too. A document may be kept.
 //
 // Where an input cannot be opened or is no log, nothing is merged ([ErrNotLog]). Where one
 // breaks off in the middle ([ErrDamaged]), what was read is merged and emitted like
@@ -156,11 +157,15 @@ func (m *merger) take(l *postlog.Line) error {
 	case noqueue:
 		return m.takeReject(h, l)
 	default:
-		x := message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}
-		h.sessions.AddLine(&x)
+		h.sessions.Add(lineOf(l))
 	}
 	m.report.NoQueueID++
 	return nil
+}
+
+// lineOf is a line without its server.
+func lineOf(l *postlog.Line) message.Line {
+	return message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}
 }
 
 func (m *merger) host(name string) *host {
@@ -181,13 +186,13 @@ func (m *merger) host(name string) *host {
 // takeReject makes a document of a reject without a queue id. What else begins
 // with NOQUEUE is a remark.
 func (m *merger) takeReject(h *host, l *postlog.Line) error {
-	m.flow.add(job{host: h.name, reject: message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}}, 1)
+	m.flow.add(job{host: h.name, reject: lineOf(l)}, 1)
 	return m.keepBound()
 }
 
 // hold adds a line to the group of its key.
 func (m *merger) hold(h *host, id string, l *postlog.Line) error {
-	line := message.Line{Time: l.Time, Program: l.Program, PID: l.PID, Text: l.Text}
+	line := lineOf(l)
 	g := h.open[id]
 	if g != nil && g.flying {
 		if err := m.landGroup(g); err != nil {
@@ -197,12 +202,12 @@ func (m *merger) hold(h *host, id string, l *postlog.Line) error {
 	}
 	if g == nil {
 		if m.spill.has(h.name, id) {
-			h.sessions.ClaimLine(strings.Clone(id), &line)
+			h.sessions.Claim(strings.Clone(id), line)
 			return m.spill.addLine(h.name, id, line)
 		}
 		g = m.open(h, strings.Clone(id))
 	}
-	h.sessions.ClaimLine(g.id, &line)
+	h.sessions.Claim(g.id, line)
 	m.held += g.add(&line)
 	if g.mayEnd && !g.queued {
 		h.enqueue(g, m.Window)

@@ -27,7 +27,8 @@ type Options struct {
 	// Window is how much disorder is set right, in log time. 0 is DefaultWindow.
 	Window time.Duration
 	// MaxMemory is about how many bytes of lines are held before open messages
-	// spill to a temporary file. 0 is DefaultMaxMemory. A process takes up to twice as much.
+	// spill to a temporary file. 0 is DefaultMaxMemory. What is read ahead, merged
+	// and collected takes some 140 MiB more.
 	MaxMemory int64
 	// SpillDir is where the temporary file is made. Empty is os.TempDir. It
 	// is made when it is first needed, readable by its owner only, and gone

@@ -61,37 +61,13 @@ func (d *Document) appendJSON(b []byte, log []Line, others int) []byte {
 	w.bool(`"complete":`, d.Complete)
 	w.bool(`"open":`, d.Open)
 	w.int(`"lines":`, int64(d.Lines))
-	if len(d.Recipients) > 0 {
-		w.begin(`"recipients":`, '[')
-		for i := range d.Recipients {
-			w.begin("", '{')
-			d.Recipients[i].write(&w)
-			w.end('}')
-		}
-		w.end(']')
-	}
+	writeList(&w, `"recipients":`, d.Recipients, (*Recipient).write)
 	w.begin(`"counts":`, '{')
 	d.Counts.write(&w)
 	w.end('}')
-	if len(d.Checks) > 0 {
-		w.begin(`"checks":`, '[')
-		for i := range d.Checks {
-			w.begin("", '{')
-			d.Checks[i].write(&w)
-			w.end('}')
-		}
-		w.end(']')
-	}
+	writeList(&w, `"checks":`, d.Checks, (*Check).write)
 	d.Session.write(&w)
-	if len(d.Links) > 0 {
-		w.begin(`"links":`, '[')
-		for i := range d.Links {
-			w.begin("", '{')
-			d.Links[i].write(&w)
-			w.end('}')
-		}
-		w.end(']')
-	}
+	writeList(&w, `"links":`, d.Links, (*Link).write)
 	w.strs(`"warnings":`, d.Warnings)
 	w.int(`"unparsed":`, int64(d.Unparsed))
 	writeLog(&w, log, others, d.plainLog)
@@ -171,20 +147,15 @@ func (r *Recipient) write(w *writer) {
 		w.float(`"transmission":`, r.Delays[3])
 		w.end('}')
 	}
-	if len(r.History) > 0 {
-		w.begin(`"history":`, '[')
-		for i := range r.History {
-			w.begin("", '{')
-			h := &r.History[i]
-			w.time(`"time":`, h.Time)
-			w.str(`"status":`, h.Status)
-			w.str(`"dsn":`, h.DSN)
-			w.str(`"relay":`, h.Relay)
-			w.str(`"response":`, h.Response)
-			w.end('}')
-		}
-		w.end(']')
-	}
+	writeList(w, `"history":`, r.History, (*Attempt).write)
+}
+
+func (a *Attempt) write(w *writer) {
+	w.time(`"time":`, a.Time)
+	w.str(`"status":`, a.Status)
+	w.str(`"dsn":`, a.DSN)
+	w.str(`"relay":`, a.Relay)
+	w.str(`"response":`, a.Response)
 }
 
 func (r *Relay) write(w *writer) {
@@ -424,6 +395,20 @@ func (w *writer) end(bracket byte) {
 		w.b = append(w.b, bracket)
 	}
 	w.b = append(w.b, ',')
+}
+
+// writeList writes a list of objects, nothing where it is empty.
+func writeList[T any](w *writer, name string, list []T, write func(*T, *writer)) {
+	if len(list) == 0 {
+		return
+	}
+	w.begin(name, '[')
+	for i := range list {
+		w.begin("", '{')
+		write(&list[i], w)
+		w.end('}')
+	}
+	w.end(']')
 }
 
 // whole returns the object that was written.

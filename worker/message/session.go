@@ -133,44 +133,9 @@ func (s *Session) write(w *writer) {
 		return
 	}
 	w.begin(`"session":`, '{')
-	if len(s.Checks) > 0 {
-		w.begin(`"checks":`, '[')
-		for i := range s.Checks {
-			w.begin("", '{')
-			c := &s.Checks[i]
-			w.time(`"time":`, c.Time)
-			w.str(`"program":`, c.Program)
-			w.str(`"action":`, c.Action)
-			if c.HasScore {
-				w.float(`"score":`, c.Score)
-			}
-			w.str(`"text":`, c.Text)
-			w.end('}')
-		}
-		w.end(']')
-	}
-	if len(s.RelaysTried) > 0 {
-		w.begin(`"relays_tried":`, '[')
-		for i := range s.RelaysTried {
-			w.begin("", '{')
-			w.time(`"time":`, s.RelaysTried[i].Time)
-			s.RelaysTried[i].Relay.write(w)
-			w.str(`"text":`, s.RelaysTried[i].Text)
-			w.end('}')
-		}
-		w.end(']')
-	}
-	if len(s.DeliveryTLS) > 0 {
-		w.begin(`"delivery_tls":`, '[')
-		for i := range s.DeliveryTLS {
-			w.begin("", '{')
-			w.time(`"time":`, s.DeliveryTLS[i].Time)
-			s.DeliveryTLS[i].Relay.write(w)
-			writeTLS(w, s.DeliveryTLS[i].TLS)
-			w.end('}')
-		}
-		w.end(']')
-	}
+	writeList(w, `"checks":`, s.Checks, (*SessionCheck).write)
+	writeList(w, `"relays_tried":`, s.RelaysTried, (*TriedRelay).write)
+	writeList(w, `"delivery_tls":`, s.DeliveryTLS, (*RelayTLS).write)
 	if s.Disconnect != "" {
 		w.begin(`"disconnect":`, '{')
 		for rest := s.Disconnect; rest != ""; {
@@ -183,6 +148,28 @@ func (s *Session) write(w *writer) {
 		w.end('}')
 	}
 	w.end('}')
+}
+
+func (c *SessionCheck) write(w *writer) {
+	w.time(`"time":`, c.Time)
+	w.str(`"program":`, c.Program)
+	w.str(`"action":`, c.Action)
+	if c.HasScore {
+		w.float(`"score":`, c.Score)
+	}
+	w.str(`"text":`, c.Text)
+}
+
+func (r *TriedRelay) write(w *writer) {
+	w.time(`"time":`, r.Time)
+	r.Relay.write(w)
+	w.str(`"text":`, r.Text)
+}
+
+func (r *RelayTLS) write(w *writer) {
+	w.time(`"time":`, r.Time)
+	r.Relay.write(w)
+	writeTLS(w, r.TLS)
 }
 
 // StoredSession reads the session back from a document's JSON; nil where it has

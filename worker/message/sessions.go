@@ -109,18 +109,15 @@ const (
 
 // Add takes a line without a queue id at its start. Others, and those that tell
 // nothing about a session, are ignored.
-func (s *Sessions) Add(l Line) { s.AddLine(&l) }
-
-// AddLine is Add of a line that the caller has.
-func (s *Sessions) AddLine(l *Line) {
+func (s *Sessions) Add(l Line) {
 	if !postlog.IsContext(l.Program, l.Text) {
 		return
 	}
 	switch daemon := daemonOf(l.Program); daemon {
 	case "smtpd", "smtp", "lmtp":
-		s.put(s.process(l, daemon), event{at: l.Time.UnixMicro(), text: l.Text})
+		s.put(s.process(&l, daemon), event{at: l.Time.UnixMicro(), text: l.Text})
 	default:
-		s.addMention(l)
+		s.addMention(&l)
 	}
 }
 
@@ -199,10 +196,7 @@ func (s *Sessions) addMention(l *Line) {
 
 // Claim takes a line that begins with a queue id. Those by which a process
 // shows whom it works for are kept.
-func (s *Sessions) Claim(id string, l Line) { s.ClaimLine(id, &l) }
-
-// ClaimLine is Claim of a line that the caller has.
-func (s *Sessions) ClaimLine(id string, l *Line) {
+func (s *Sessions) Claim(id string, l Line) {
 	daemon := daemonOf(l.Program)
 	switch daemon {
 	case "smtpd":
@@ -213,11 +207,11 @@ func (s *Sessions) ClaimLine(id string, l *Line) {
 		if !claims(id, l.Text, "to=<") {
 			return
 		}
-		s.claimSaved(id, l)
+		s.claimSaved(id, &l)
 	default:
 		return
 	}
-	s.put(s.process(l, daemon), event{at: l.Time.UnixMicro(), text: l.Text, id: id})
+	s.put(s.process(&l, daemon), event{at: l.Time.UnixMicro(), text: l.Text, id: id})
 }
 
 func claims(id, text, what string) bool {
