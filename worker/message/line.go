@@ -22,6 +22,13 @@ type Line struct {
 // MaxLine is the size in bytes at which a line's text is cut.
 const MaxLine = 32 << 10
 
+// The years 0 to 9999 in UTC, all that four digits write: an offset carries a stamp at
+// their ends beyond them, and no line may make a document that cannot be read back.
+var (
+	leastSecond = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	mostSecond  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
+)
+
 // normal returns the line as it is kept: microseconds, valid UTF-8 without
 // NUL, no white space at its end, at most [MaxLine] bytes. It changes
 // nothing in what it returned before, so that a line read back from a document is the same line.
@@ -37,6 +44,9 @@ func (l *Line) normalize() (plain, cut bool) {
 	}
 	if l.Time.Nanosecond()%int(time.Microsecond) != 0 {
 		l.Time = l.Time.Truncate(time.Microsecond)
+	}
+	if t := l.Time.Unix(); t < leastSecond || t > mostSecond {
+		l.Time = time.Unix(min(max(t, leastSecond), mostSecond), 0).UTC()
 	}
 	// What is plain and does not end in a space clean would leave as it is.
 	if plain = isPlain(l.Program) && isPlain(l.PID) && isPlain(l.Text); plain {
