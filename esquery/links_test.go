@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/postweave/postweave/worker/journey"
+	"github.com/postweave/postweave/worker/message"
 )
 
 // linkServer answers searches for links from a list of documents. A search of another
@@ -98,9 +101,9 @@ func (s *linkServer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // follow follows the first document's links.
-func (s *linkServer) follow(bounds linkBounds) (j Journeys, names []string) {
+func (s *linkServer) follow(bounds journey.Bounds) (j journey.Journeys, names []string) {
 	s.t.Helper()
-	j, err := documentsOn(s.t, s).follow(context.Background(), Trace{QueueID: "x", Limit: 10}, bounds)
+	j, err := documentsOn(s.t, s).follow(context.Background(), Trace{Selection: message.Selection{QueueID: "x"}, Limit: 10}, bounds)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -139,7 +142,7 @@ func TestLinksAreAskedForInBatches(t *testing.T) {
 		linkedMail("mx9", "C1", 500), // another time
 	}}
 	s.docs[0].links = `{"rel":"bounce","queue_id":"E5"}`
-	j, names := s.follow(defaultLinkBounds)
+	j, names := s.follow(journey.DefaultBounds)
 	want := []string{
 		"mx0/A1", " mx1/B2 next_server of mx0/A1 found",
 		"  mx2/C1 next_server of mx1/B2", "   mx3/D1 next_server of mx2/C1",
@@ -169,7 +172,7 @@ func TestDoubtDoesNotDependOnWhereOneBegins(t *testing.T) {
 	for i, want := range [][]string{{"mx0/A1 found"}, {"mx1/B2 found"}} {
 		docs[0], docs[i] = docs[i], docs[0]
 		s := &linkServer{t: t, docs: docs}
-		if j, names := s.follow(defaultLinkBounds); !slices.Equal(names, want) || i == 0 && j.Doubts != 1 {
+		if j, names := s.follow(journey.DefaultBounds); !slices.Equal(names, want) || i == 0 && j.Doubts != 1 {
 			t.Errorf("%q %+v", names, j)
 		}
 	}
@@ -186,18 +189,18 @@ func TestManyLinksAreSeveralSearches(t *testing.T) {
 		}
 		s.docs = append(s.docs, d)
 	}
-	j, names := s.follow(defaultLinkBounds)
+	j, names := s.follow(journey.DefaultBounds)
 	if len(names) != 301 || j.Bounded || len(s.bodies) != 1+3 {
 		t.Errorf("%d documents, %d searches, %+v", len(names), len(s.bodies), j.Bounded)
 	}
 	for _, b := range s.bodies {
-		if n := strings.Count(b, `"FAR`); n > linkIDsAtOnce {
+		if n := strings.Count(b, `"FAR`); n > 1000 {
 			t.Errorf("%d ids in one search", n)
 		}
 	}
 
-	few := defaultLinkBounds
-	few.requests = 2
+	few := journey.DefaultBounds
+	few.Requests = 2
 	s.bodies = nil
 	if j, names = s.follow(few); len(names) < 2 || len(names) > 150 || !j.Bounded || len(s.bodies) != 2 {
 		t.Errorf("with two searches at most: %d documents, %d searches, %+v", len(names), len(s.bodies), j.Bounded)
@@ -225,8 +228,8 @@ func TestFollowingLinksIsBounded(t *testing.T) {
 		likes = append(likes, linkedMail("mx1", "B0", 1000*(i+1)))
 	}
 	likes = append(likes, linkedMail("mx1", "B0", 1))
-	all := linkBounds{steps: 100, documents: 1000, bytes: 1 << 20, requests: 100}
-	with := func(change func(*linkBounds)) linkBounds {
+	all := journey.Bounds{Steps: 100, Documents: 1000, Bytes: 1 << 20, Requests: 100}
+	with := func(change func(*journey.Bounds)) journey.Bounds {
 		b := all
 		change(&b)
 		return b
@@ -234,24 +237,24 @@ func TestFollowingLinksIsBounded(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		docs     []linkDoc
-		bounds   linkBounds
+		bounds   journey.Bounds
 		want     int // documents
 		requests int
 		bounded  bool
 	}{
 		{"a chain, no bound", chain(30), all, 30, 30, false},
-		{"steps", chain(30), with(func(b *linkBounds) { b.steps = 5 }), 5, 5, true},
-		{"just enough steps", chain(6), with(func(b *linkBounds) { b.steps = 6 }), 6, 6, false},
-		{"requests", chain(30), with(func(b *linkBounds) { b.requests = 7 }), 7, 7, true},
-		{"just enough requests", chain(6), with(func(b *linkBounds) { b.requests = 6 }), 6, 6, false},
-		{"documents", fan, with(func(b *linkBounds) { b.documents = 49 }), 1, 1, true},
-		{"just enough documents", fan, with(func(b *linkBounds) { b.documents = 50 }), 51, 2, false},
-		{"documents, one a step", chain(30), with(func(b *linkBounds) { b.documents = 10 }), 10, 11, true},
+		{"steps", chain(30), with(func(b *journey.Bounds) { b.Steps = 5 }), 5, 5, true},
+		{"just enough steps", chain(6), with(func(b *journey.Bounds) { b.Steps = 6 }), 6, 6, false},
+		{"requests", chain(30), with(func(b *journey.Bounds) { b.Requests = 7 }), 7, 7, true},
+		{"just enough requests", chain(6), with(func(b *journey.Bounds) { b.Requests = 6 }), 6, 6, false},
+		{"documents", fan, with(func(b *journey.Bounds) { b.Documents = 49 }), 1, 1, true},
+		{"just enough documents", fan, with(func(b *journey.Bounds) { b.Documents = 50 }), 51, 2, false},
+		{"documents, one a step", chain(30), with(func(b *journey.Bounds) { b.Documents = 10 }), 10, 11, true},
 		{"one among many of the same id", likes, all, 2, 2, false},
-		{"documents, none of them linked", likes, with(func(b *linkBounds) { b.documents = 20 }), 1, 1, true},
-		{"bytes", fan, with(func(b *linkBounds) { b.bytes = 8 << 10 }), 1, 1, true},
-		{"bytes of what was found do not count", large, with(func(b *linkBounds) { b.bytes = 2 << 10 }), 2, 2, false},
-		{"the default", chain(40), defaultLinkBounds, 25, 25, true},
+		{"documents, none of them linked", likes, with(func(b *journey.Bounds) { b.Documents = 20 }), 1, 1, true},
+		{"bytes", fan, with(func(b *journey.Bounds) { b.Bytes = 8 << 10 }), 1, 1, true},
+		{"bytes of what was found do not count", large, with(func(b *journey.Bounds) { b.Bytes = 2 << 10 }), 2, 2, false},
+		{"the default", chain(40), journey.DefaultBounds, 25, 25, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &linkServer{t: t, docs: test.docs}
@@ -273,7 +276,7 @@ func TestTooMuchForOneIsNotTooMuchForAll(t *testing.T) {
 	for i := range 30 {
 		s.docs = append(s.docs, linkedMail("mx2", "C2", 1000*(i+1)))
 	}
-	j, names := s.follow(linkBounds{steps: 10, documents: 20, bytes: 1 << 20, requests: 10})
+	j, names := s.follow(journey.Bounds{Steps: 10, Documents: 20, Bytes: 1 << 20, Requests: 10})
 	want := []string{"mx0/A0 found", " mx1/B0 next_server of mx0/A0", " mx1/B1 next_server of mx0/A0", " mx1/B3 next_server of mx0/A0", "  mx2/C3 next_server of mx1/B3"}
 	if diff := cmp.Diff(want, names); diff != "" || !j.Bounded {
 		t.Errorf("%s%+v", diff, j.Bounded)
@@ -292,7 +295,7 @@ func TestLinksWantWholeAnswers(t *testing.T) {
 		return reply(http.StatusOK, fmt.Sprintf(`{"timed_out":false,"_shards":{"total":1,"failed":%d},"hits":{"total":{"value":1},"hits":[{"_id":"1","_source":%s}]}}`,
 			failed, linkedMail("mx1", "A1", 0).source())), nil
 	})
-	j, err := documentsOn(t, rt).Follow(context.Background(), Trace{QueueID: "A1", Limit: 1})
+	j, err := documentsOn(t, rt).Follow(context.Background(), Trace{Selection: message.Selection{QueueID: "A1"}, Limit: 1})
 	var failed *Error
 	if !errors.As(err, &failed) || len(j.Messages) != 0 {
 		t.Errorf("%+v %v", j, err)

@@ -3,22 +3,32 @@ package esquery
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strings"
-	"time"
+
+	"github.com/postweave/postweave/worker/message"
 )
 
-// Trace selects merged messages. Empty parts do not select.
+// Trace asks for merged messages.
 type Trace struct {
-	From, To    string // an address, or "@domain"; "<>" is the null sender
-	Subject     string // words, all of which must be in it
-	MessageID   string // without angle brackets
-	QueueID     string // upper and lower case as logged
-	Client      string // host name or address
-	Status      string
-	Since, Till time.Time // arrival: at or after, before
-	Limit       int       // most messages returned, up to 10,000
+	message.Selection
+	Limit int // most messages returned, up to 10,000
+	Sort  Sort
+}
+
+// Sort is what comes first. Among equals newest first.
+type Sort string
+
+// The orders of messages.
+const (
+	SortTime  Sort = ""      // newest first
+	SortSize  Sort = "size"  // biggest first
+	SortDelay Sort = "delay" // first who kept a recipient waiting longest
+)
+
+// Count returns how many messages fit.
+func (d *Documents) Count(ctx context.Context, s message.Selection) (int64, error) {
+	_, total, err := d.client.hits(ctx, d.searchMessages(object{"size": 0, "track_total_hits": true, "query": selectionQuery(&s)}))
+	return total, err
 }
 
 // Each hands over the JSON of the messages that fit, newest first. more tells
@@ -39,72 +49,31 @@ func (d *Documents) Each(ctx context.Context, t Trace, emit func(source []byte) 
 // matching returns the messages that fit, newest first.
 func (d *Documents) matching(ctx context.Context, t Trace) (found []hit, more bool, err error) {
 	limit := min(t.Limit, maxHits)
-	hits, total, err := d.client.hits(ctx, Request{
-		Op: "search messages", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_search",
-		Query: url.Values{"allow_partial_search_results": {"false"}}, Idempotent: true,
-		Body: object{
-			"size": limit, "track_total_hits": limit + 1, "query": t.query(),
-			"sort": []object{
-				{"@timestamp": object{"order": "desc"}},
-				{"queue_id": object{"order": "asc", "missing": "_last"}},
-				{"host.name": object{"order": "asc"}},
-			},
-		}.json(),
-	})
+	hits, total, err := d.client.hits(ctx, d.searchMessages(object{
+		"size": limit, "track_total_hits": limit + 1, "query": selectionQuery(&t.Selection), "sort": t.Sort.fields(),
+	}))
 	return hits, total > int64(limit), err
 }
 
-// query puts what the user asked for into terms, never into a query's syntax.
-func (t Trace) query() object {
-	filter := []object{}
-	add := func(o object) { filter = append(filter, o) }
-	term := func(field, value string) object { return object{"term": object{field: object{"value": value}}} }
-	if t.From != "" {
-		add(addressQuery(t.From, "from", "from_domain"))
+func (d *Documents) searchMessages(body object) Request {
+	return Request{
+		Op: "search messages", Method: http.MethodPost, Path: "/" + url.PathEscape(d.alias) + "/_search",
+		Query: url.Values{"allow_partial_search_results": {"false"}}, Idempotent: true, Body: body.json(),
 	}
-	if t.To != "" {
-		// The address that was written to may have been expanded to others.
-		add(either(addressQuery(t.To, "to", "to_domain"), addressQuery(t.To, "recipients.orig_to", "to_domain")))
-	}
-	if t.Subject != "" {
-		add(object{"match": object{"subject": object{"query": t.Subject, "operator": "and"}}})
-	}
-	if t.MessageID != "" {
-		add(term("message_id", t.MessageID))
-	}
-	if t.QueueID != "" {
-		add(term("queue_id", t.QueueID))
-	}
-	if t.Client != "" {
-		if _, err := netip.ParseAddr(t.Client); err == nil {
-			add(term("client.ip", t.Client))
-		} else {
-			add(term("client.hostname", t.Client))
-		}
-	}
-	if t.Status != "" {
-		add(either(term("status", t.Status), term("recipients.status", t.Status)))
-	}
-	within := object{"format": "strict_date_optional_time"}
-	if !t.Since.IsZero() {
-		within["gte"] = t.Since.UTC().Format(time.RFC3339Nano)
-	}
-	if !t.Till.IsZero() {
-		within["lt"] = t.Till.UTC().Format(time.RFC3339Nano)
-	}
-	if len(within) > 1 {
-		add(object{"range": object{"@timestamp": within}})
-	}
-	return object{"bool": object{"filter": filter}}
 }
 
-func addressQuery(value, address, domain string) object {
-	if name, ok := strings.CutPrefix(value, "@"); ok {
-		return object{"term": object{domain: object{"value": name}}}
+func (s Sort) fields() []object {
+	var fields []object
+	switch s {
+	case SortSize:
+		fields = []object{{"size": object{"order": "desc", "missing": "_last"}}}
+	case SortDelay:
+		// With include_in_root the message has its recipients' delays itself.
+		fields = []object{{"recipients.delay": object{"order": "desc", "mode": "max", "missing": "_last"}}}
 	}
-	return object{"term": object{address: object{"value": value}}}
-}
-
-func either(queries ...object) object {
-	return object{"bool": object{"should": queries, "minimum_should_match": 1}}
+	return append(fields,
+		object{"@timestamp": object{"order": "desc"}},
+		object{"queue_id": object{"order": "asc", "missing": "_last"}},
+		object{"host.name": object{"order": "asc"}},
+	)
 }

@@ -83,8 +83,14 @@ func (f *flagSet) text(p *string, name, meta, usage string) {
 	})
 }
 
+// longestMeta is the longest list of values that stands beside its flag.
+const longestMeta = 60
+
 func (f *flagSet) choice(p *string, name string, choices []string, usage string) {
 	info := flagInfo{name: name, meta: strings.Join(choices, "|"), usage: usage, choices: choices}
+	if len(info.meta) > longestMeta { // the command's text lists them
+		info.meta = strings.ToUpper(name)
+	}
 	f.add(info, func(s string) error {
 		if !slices.Contains(choices, s) {
 			return fmt.Errorf("%q is not valid, want %s%s", s, oneOf(choices), didYouMean(s, "", choices))

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"strings"
 	"time"
 )
@@ -28,26 +25,21 @@ zcat mail.log.*.gz | postweave merge --year 2026 - > messages.ndjson
 postweave merge --explain mail.log > /dev/null`,
 	settings: joined([]string{"LOCAL_DOMAINS"}, logSettings),
 	action: func() action {
-		return &mergeOptions{Zone: time.UTC, Window: defaultWindow, MaxMemory: defaultMaxMemory}
+		return &mergeOptions{logFiles: newLogFiles(), MaxMemory: defaultMaxMemory}
 	},
 }
 
 const (
-	defaultWindow    = 10 * time.Minute
 	defaultMaxMemory = 96 << 20
 	leastMaxMemory   = 1 << 20
-	stdinName        = "-"
 )
 
 // mergeOptions are the flags and arguments of merge.
 type mergeOptions struct {
+	logFiles         // at least one
 	Output    string // "ndjson", "table" or "csv"
-	Year      int    // 0: from each input's last change
-	Zone      *time.Location
-	Window    time.Duration // how much disorder is set right, in log time
-	MaxMemory int64         // bytes of open messages before they spill to a temporary file
+	MaxMemory int64  // bytes of open messages before they spill to a temporary file
 	Explain   bool
-	Files     []string // at least one; "-" is stdin
 
 	json bool
 }
@@ -55,9 +47,7 @@ type mergeOptions struct {
 func (o *mergeOptions) flags(f *flagSet) {
 	f.choice(&o.Output, "o", []string{outputJSON, outputTable, outputCSV}, "output: one JSON document a line (default), a table, or comma-separated values")
 	f.toggle(&o.json, "json", "the same as -o ndjson")
-	f.number(&o.Year, "year", 1980, 2200, "year of lines that name none (default: from the file's last change)")
-	f.zone(&o.Zone, "timezone", "time zone of lines that name none (default UTC)")
-	f.duration(&o.Window, "window", "how much disorder is set right, in log time (default 10m)")
+	o.logFiles.flags(f)
 	f.size(&o.MaxMemory, "max-memory", leastMaxMemory, "memory for messages that are still open (default 96MiB)")
 	f.toggle(&o.Explain, "explain", "list what was not understood, by shape, on stderr")
 }
@@ -67,23 +57,10 @@ func (o *mergeOptions) check(args []string, _ time.Time) error {
 	if len(args) == 0 {
 		o.Files = []string{stdinName}
 	}
-	stdins := 0
-	for _, name := range o.Files {
-		if name == stdinName {
-			stdins++
-		}
-	}
-	if stdins > 1 {
-		return errors.New("stdin (-) can be read only once")
+	if err := o.checkStdin(); err != nil {
+		return err
 	}
 	return settleOutput(&o.Output, o.json, outputJSON)
-}
-
-// mergeInput is one log to read.
-type mergeInput struct {
-	Name    string // as given, "stdin" for stdin
-	Open    func() (io.ReadCloser, error)
-	ModTime time.Time // last change, for lines without a year
 }
 
 // mergeReport is what merge says at the end.
@@ -136,77 +113,6 @@ func (o *mergeOptions) run(ctx context.Context, a *app) error {
 	return err
 }
 
-// inputs looks at every file before the first is read, so that a wrong name
-// among them stops the merge with nothing written.
-func (o *mergeOptions) inputs(stdin io.Reader) ([]mergeInput, error) {
-	var inputs []mergeInput
-	var problems []error
-	for _, name := range o.Files {
-		input, err := inputOf(name, stdin)
-		if err != nil {
-			problems = append(problems, err)
-		}
-		inputs = append(inputs, input)
-	}
-	return inputs, errors.Join(problems...)
-}
-
-func inputOf(name string, stdin io.Reader) (mergeInput, error) {
-	if name == stdinName {
-		return stdinInput(stdin), nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return mergeInput{}, fmt.Errorf("cannot read the log: %w%s", err, permissionHint(err))
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return mergeInput{}, fmt.Errorf("cannot read the log: %w", err)
-	case info.IsDir():
-		return mergeInput{}, fmt.Errorf("cannot read the log: %s is a directory, name the files in it", name)
-	}
-	return mergeInput{
-		Name:    name,
-		ModTime: info.ModTime(),
-		Open:    func() (io.ReadCloser, error) { return os.Open(name) },
-	}, nil
-}
-
-// stdinInput takes the time of a redirected file from the file, of a pipe from
-// the clock: what is piped in is being written now.
-func stdinInput(stdin io.Reader) mergeInput {
-	modTime := time.Now()
-	if f, ok := stdin.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			modTime = info.ModTime()
-		}
-	}
-	return mergeInput{
-		Name:    "stdin",
-		ModTime: modTime,
-		Open:    func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil },
-	}
-}
-
-func permissionHint(err error) string {
-	if errors.Is(err, fs.ErrPermission) {
-		return " (mail logs are often readable by the group adm only)"
-	}
-	return ""
-}
-
-// nothingMerged refuses input that was no mail log, of which an empty result
-// would be a misleading success.
-func (o *mergeOptions) nothingMerged(r mergeReport) error {
-	if r.Lines > 0 && r.NotSyslog == r.Lines {
-		return fmt.Errorf("%s is no log: not one of its %s begins as a syslog line does (Nov  1 06:25:01 host program[pid]: …, or an RFC 3339 time)",
-			strings.Join(o.Files, ", "), counted(r.Lines, "line", "lines"))
-	}
-	return nil
-}
-
 // String is the line for people.
 func (r mergeReport) String() string {
 	parts := []string{fmt.Sprintf("%s merged into %s", counted(r.Lines, "line", "lines"), counted(r.Messages, "message", "messages"))}
@@ -216,6 +122,12 @@ func (r mergeReport) String() string {
 	if r.Unparsed > 0 {
 		parts = append(parts, counted(r.Unparsed, "line", "lines")+" not understood (--explain lists them)")
 	}
+	return strings.Join(append(parts, r.notes()...), "; ")
+}
+
+// notes are what went into no document, or may be in the wrong one.
+func (r mergeReport) notes() []string {
+	var parts []string
 	if r.NotSyslog > 0 {
 		parts = append(parts, counted(r.NotSyslog, "line is", "lines are")+" no syslog")
 	}
@@ -228,7 +140,7 @@ func (r mergeReport) String() string {
 	if r.Unjoined > 0 {
 		parts = append(parts, counted(r.Unjoined, "line", "lines")+" about sessions let go unread (--max-memory)")
 	}
-	return strings.Join(parts, "; ")
+	return parts
 }
 
 // explain lists the shapes of lines that were not understood.

@@ -98,7 +98,7 @@ func TestClosing(t *testing.T) {
 }
 
 func TestMergeReport(t *testing.T) {
-	o := mergeOptions{Files: []string{"mail.log"}}
+	o := mergeOptions{logFiles: logFiles{Files: []string{"mail.log"}}}
 	for _, c := range []struct {
 		r     mergeReport
 		text  string

@@ -4,17 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/postweave/postweave/worker/message"
 )
 
 var traceCommand = command{
 	name:     "trace",
 	synopsis: "[FLAGS]",
 	summary:  "list who wrote to whom",
-	about: `Lists merged messages, newest first, that fit every flag given. --from and --to take an
-address, or a domain with an @ in front.
+	about: `Lists merged messages, newest first, that fit every flag given: from the index, or with -f from
+log files, without a server.
+
+` + selectionText + `
+
+--each recipient has a line for each recipient, with the next server and what it answered.
+--count only says how many there are.
 
 -o csv is for spreadsheets and scripts: ` + csvText + `
 
@@ -27,12 +34,14 @@ filters found from those that were followed to. Relations are next_server, reinj
 requeued, bounce, delay_notice and dsn. A queue id that another server names is followed only to
 a message of ours that it fits: its time, its message id, its sender and its recipients.`,
 	example: `postweave trace --from alice@example.com --since 7d
-postweave trace --to @example.org --status bounced --since 2026-11-01 --until 2026-11-20
+postweave trace --to bob -f /var/log/mail.log
+postweave trace --to @example.org --status bounced --each recipient --since 2026-11-01 --until 2026-11-20
 postweave trace --queue-id 4bXyz12345zAbC --json
 postweave trace --message-id 20261101.4711@example.com --follow-links
+postweave trace --since 7d --larger 20MB --sort size
 postweave trace --since 7d --status bounced -o csv > bounced.csv`,
-	settings: joined(connectionSettings, []string{"TARGET"}, logSettings),
-	action:   func() action { return &traceOptions{Limit: defaultTraceLimit} },
+	settings: joined(connectionSettings, []string{"TARGET", "LOCAL_DOMAINS"}, logSettings),
+	action:   func() action { return &traceOptions{logFiles: newLogFiles(), Limit: defaultTraceLimit} },
 }
 
 const (
@@ -42,93 +51,74 @@ const (
 	maxTraceLimit = 10000
 )
 
-// messageStatuses are the values of a document's status.
-var messageStatuses = []string{
-	"sent", "deferred", "bounced", "expired", "rejected", "held", "discarded", "deleted", "aborted", "queued", "receiving", "mixed",
-}
+// The values of --each and --sort.
+const (
+	eachMessage   = "message"
+	eachRecipient = "recipient"
 
-// traceOptions are the flags of trace; empty ones do not filter.
+	sortTime  = "time"
+	sortSize  = "size"
+	sortDelay = "delay"
+)
+
+// traceOptions are the flags of trace.
 type traceOptions struct {
-	From, To  string // an address, or "@domain"
-	Subject   string // words in it
-	MessageID string // without angle brackets
-	QueueID   string // case-sensitive
-	Client    string // host name or address
-	Status    string
-	Since     time.Time // arrival ≥ Since
-	Until     time.Time // arrival < Until
-	Limit     int
-	Follow    bool
-	Output    string // "table", "ndjson" or "csv"
+	selectionFlags
+	logFiles
+	Limit  int
+	Each   string // a line for each message, or each recipient
+	Sort   string
+	Count  bool
+	Follow bool
+	Output string // "table", "ndjson" or "csv"
 
-	since, until string
-	json         bool
+	json bool
 }
 
 func (o *traceOptions) flags(f *flagSet) {
-	f.text(&o.From, "from", "ADDRESS", "sender, or @domain; <> for bounces")
-	f.text(&o.To, "to", "ADDRESS", "recipient, or @domain")
-	f.text(&o.Subject, "subject", "WORDS", "words of the subject")
-	f.text(&o.MessageID, "message-id", "ID", "message id")
-	f.text(&o.QueueID, "queue-id", "ID", "queue id, upper and lower case as logged")
-	f.text(&o.Client, "client", "HOST|IP", "who handed the mail in")
-	f.choice(&o.Status, "status", messageStatuses, "what became of it")
-	f.text(&o.since, "since", "DAY|TIME|AGO", "arrived then or later (UTC day, RFC 3339 or 6d)")
-	f.text(&o.until, "until", "DAY|TIME|AGO", "arrived before then; a day is included")
+	o.selectionFlags.flags(f)
 	f.number(&o.Limit, "limit", 1, maxTraceLimit, fmt.Sprintf("most messages to list (default %d)", defaultTraceLimit))
+	f.choice(&o.Sort, "sort", []string{sortTime, sortSize, sortDelay}, "newest first (time, default), biggest or slowest")
+	f.choice(&o.Each, "each", []string{eachMessage, eachRecipient}, "a line for each message (default) or each recipient that fits")
+	f.toggle(&o.Count, "count", "only say how many messages fit")
 	f.toggle(&o.Follow, "follow-links", "show the whole journey of each message, from server to server")
 	f.choice(&o.Output, "o", []string{outputTable, outputJSON, outputCSV}, "output: a table (default), one JSON document a line, or comma-separated values")
 	f.toggle(&o.json, "json", "the same as -o ndjson")
+	o.fileFlag(f)
+	o.logFiles.flags(f)
 }
 
 func (o *traceOptions) check(args []string, now time.Time) error {
-	if err := noArguments(args); err != nil {
+	if err := o.logFiles.settle(args); err != nil {
 		return err
 	}
 	if err := settleOutput(&o.Output, o.json, outputTable); err != nil {
 		return err
 	}
-	if given := o.MessageID; given != "" {
-		// As documents have it. Without anything left it would not filter at all.
-		o.MessageID = strings.TrimSpace(strings.Trim(strings.TrimSpace(given), "<>"))
-		if o.MessageID == "" {
-			return fmt.Errorf("--message-id: %q holds no message id", given)
-		}
-	}
-	var sinceErr, untilErr error
-	o.Since, sinceErr = optionalMoment("since", o.since, now, false)
-	o.Until, untilErr = optionalMoment("until", o.until, now, true)
-	if err := errors.Join(sinceErr, untilErr, o.checkText()); err != nil {
+	if err := o.selectionFlags.settle(now); err != nil {
 		return err
 	}
-	if !o.Since.IsZero() && !o.Until.IsZero() && !o.Since.Before(o.Until) {
-		return fmt.Errorf("--since %s lies after --until %s", o.since, o.until)
-	}
-	return nil
-}
-
-// maxTraceText bounds a search term: the longest keyword Elasticsearch keeps is 32 KiB.
-const maxTraceText = 8 << 10
-
-func (o *traceOptions) checkText() error {
-	for _, text := range []string{o.From, o.To, o.Subject, o.MessageID, o.QueueID, o.Client} {
-		if len(text) > maxTraceText {
-			return errors.New("a search term is longer than 8 KiB")
-		}
-	}
-	if slices.Contains([]string{o.From, o.To}, "@") {
-		return errors.New("@ alone is no domain, want an address or @example.com")
+	switch {
+	case o.Count && (o.Follow || o.Each == eachRecipient):
+		return errors.New("--count counts messages, leave out --follow-links and --each recipient")
+	case o.Follow && o.Each == eachRecipient:
+		return errors.New("--follow-links shows messages, leave out --each recipient")
+	case o.Follow && slices.Contains(o.Files, stdinName):
+		return errors.New("--follow-links reads a log several times, which stdin cannot be: name a file")
 	}
 	return nil
 }
 
 func (o *traceOptions) run(ctx context.Context, a *app) error {
-	if o.Follow {
+	switch {
+	case o.Count:
+		return o.count(ctx, a)
+	case o.Follow:
 		return o.follow(ctx, a)
 	}
-	out := newPrinter(o.Output, a.stdout)
+	out := newTracePrinter(o, a.stdout)
 	listed := 0
-	more, err := wireTrace(ctx, a.cfg, a.logger, *o, func(d document) error {
+	more, err := o.find(ctx, a, func(d document) error {
 		listed++
 		return out.print(d)
 	})
@@ -139,11 +129,50 @@ func (o *traceOptions) run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// find hands over the messages that fit, in order, and tells whether there are more.
+func (o *traceOptions) find(ctx context.Context, a *app, emit func(document) error) (more bool, err error) {
+	if o.given() {
+		return o.findInLogs(ctx, a, emit)
+	}
+	return wireTrace(ctx, a.cfg, a.logger, *o, emit)
+}
+
+// newTracePrinter makes the printer of an output.
+func newTracePrinter(o *traceOptions, w io.Writer) printer {
+	if o.Each == eachRecipient {
+		return newRecipientPrinter(o.Output, o.Filter(), w)
+	}
+	return newPrinter(o.Output, w)
+}
+
+// count prints the number of messages that fit.
+func (o *traceOptions) count(ctx context.Context, a *app) error {
+	n, err := int64(0), error(nil)
+	if o.given() {
+		filter := o.Filter()
+		err = o.read(ctx, a, func(d *message.Document) error {
+			if filter.Matches(d) {
+				n++
+			}
+			return nil
+		})
+	} else {
+		n, err = wireCount(ctx, a.cfg, a.logger, *o)
+	}
+	if err != nil {
+		return err
+	}
+	if o.Output == outputJSON {
+		return a.printJSON(fmt.Appendf(nil, `{"messages":%d}`, n))
+	}
+	return a.printNumber(n)
+}
+
 // sayListed says what the list alone does not show.
 func (a *app) sayListed(listed int, more bool) {
 	switch {
 	case listed == 0:
-		a.say("no message fits; --subject takes whole words, --from and --to a whole address or @domain, --queue-id minds upper and lower case")
+		a.say("no message fits; --subject and --text take whole words (or invo*), --queue-id minds upper and lower case, and a longer range is --since 30d")
 	case more:
 		a.say("there are more than these %s, see --limit", counted(listed, "message", "messages"))
 	}

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/postweave/postweave/worker/journey"
+	"github.com/postweave/postweave/worker/message"
 )
 
 // journeyStep is one document of a message's way through our servers.
@@ -17,13 +22,6 @@ type journeyStep struct {
 	OfHost, OfQueueID string // that one
 	Found             bool   // the filters found it
 	document
-}
-
-// journeyReport is what the journeys themselves do not show.
-type journeyReport struct {
-	More    bool // more messages fit than --limit
-	Doubts  int  // queue ids that fit several messages alike
-	Bounded bool // following ended early
 }
 
 // AppendJSON wraps the document, whose own bytes stay as they are.
@@ -94,24 +92,93 @@ func (o *traceOptions) follow(ctx context.Context, a *app) error {
 	default:
 		out = journeyJSON{newJSONPrinter(a.stdout)}
 	}
+	journeys, err := o.journeys(ctx, a)
+	if err != nil {
+		return errors.Join(err, out.close())
+	}
 	found := 0
-	report, err := wireFollow(ctx, a.cfg, a.logger, *o, func(s journeyStep) error {
-		if s.Found {
+	for _, m := range journeys.Messages {
+		if m.Found {
 			found++
 		}
-		return out.print(s)
-	})
+		err = out.print(journeyStep{
+			Journey: m.Journey, Depth: m.Depth, Relation: m.Rel, OfHost: m.OfHost, OfQueueID: m.OfQueueID, Found: m.Found,
+			document: storedDocument(m.Source),
+		})
+		if err != nil {
+			break
+		}
+	}
 	if err = errors.Join(err, out.close()); err != nil {
 		return err
 	}
-	a.sayListed(found, report.More)
-	if report.Doubts > 0 {
-		a.say("not followed, because they fit more than one message alike: %s", counted(report.Doubts, "queue id", "queue ids"))
+	a.sayListed(found, journeys.More)
+	if journeys.Doubts > 0 {
+		a.say("not followed, because they fit more than one message alike: %s", counted(journeys.Doubts, "queue id", "queue ids"))
 	}
-	if report.Bounded {
+	if journeys.Bounded {
 		a.say("too many links: not all were followed, so a journey may go on; ask for fewer messages")
 	}
 	return nil
+}
+
+// journeys finds messages and what they are linked with.
+func (o *traceOptions) journeys(ctx context.Context, a *app) (journey.Journeys, error) {
+	if !o.given() {
+		return wireFollow(ctx, a.cfg, a.logger, *o)
+	}
+	picked, more, err := o.pickFromLogs(ctx, a)
+	if err != nil {
+		return journey.Journeys{}, err
+	}
+	found := make([]journey.Document, len(picked))
+	for i, d := range picked {
+		found[i] = asJourneyDocument(d)
+	}
+	out, err := journey.Follow(ctx, found, o.neighboursInLogs(a), journey.DefaultBounds)
+	out.More = more
+	return out, err
+}
+
+// neighboursInLogs reads the logs through once more for each step of a journey: it has few, and to keep what
+// hangs together with what would take memory for every message of the logs.
+func (o *traceOptions) neighboursInLogs(a *app) journey.Neighbours {
+	return func(ctx context.Context, own, named []string, atMost int) (found []journey.Document, total int64, err error) {
+		linked := linkedWith(own, named)
+		var documents []*message.Document
+		err = o.readAgain(ctx, a, func(d *message.Document) error {
+			if linked(d) {
+				if total++; total <= int64(atMost) {
+					documents = append(documents, d)
+				}
+			}
+			return nil
+		})
+		slices.SortStableFunc(documents, func(a, b *message.Document) int {
+			return cmp.Or(a.Timestamp.Compare(b.Timestamp), cmp.Compare(a.QueueID, b.QueueID), cmp.Compare(a.Host, b.Host))
+		})
+		for _, d := range documents {
+			found = append(found, asJourneyDocument(d))
+		}
+		return found, total, err
+	}
+}
+
+// linkedWith tells the documents that a [journey.Neighbours] looks up.
+func linkedWith(own, named []string) func(*message.Document) bool {
+	among := func(ids []string, id string) bool {
+		_, found := slices.BinarySearch(ids, id)
+		return id != "" && found
+	}
+	return func(d *message.Document) bool {
+		return among(named, d.QueueID) ||
+			slices.ContainsFunc(d.Links, func(l message.Link) bool { return among(own, l.QueueID) }) ||
+			slices.ContainsFunc(d.Recipients, func(r message.Recipient) bool { return among(own, r.QueuedAs) })
+	}
+}
+
+func asJourneyDocument(d *message.Document) journey.Document {
+	return journey.Document{ID: d.ID, Source: d.AppendJSON(nil)}
 }
 
 // journeyJSON writes a wrapped document a line.

@@ -78,6 +78,9 @@ func (a *app) printLine(line []byte) error {
 	return writeResult(a.stdout, append(line[:len(line):len(line)], '\n'))
 }
 
+// printNumber writes a number, for scripts.
+func (a *app) printNumber(n int64) error { return a.printLine(strconv.AppendInt(nil, n, 10)) }
+
 // printJSON writes JSON, of one line or of several.
 func (a *app) printJSON(text []byte) error {
 	if isTerminal(a.stdout) {

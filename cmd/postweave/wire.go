@@ -12,6 +12,7 @@ import (
 	"github.com/postweave/postweave/esquery"
 	"github.com/postweave/postweave/mappings"
 	"github.com/postweave/postweave/worker"
+	"github.com/postweave/postweave/worker/journey"
 	"github.com/postweave/postweave/worker/maillog"
 	"github.com/postweave/postweave/worker/message"
 )
@@ -217,14 +218,8 @@ func (p *parts) backfill(ctx context.Context, o backfillOptions, update func(don
 
 // wireMerge reads the inputs and hands every document to out, whose error ends it.
 func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, inputs []mergeInput, out printer) (mergeReport, error) {
-	in := make([]maillog.Input, len(inputs))
-	for i, x := range inputs {
-		in[i] = maillog.Input{Name: x.Name, Open: x.Open, ModTime: x.ModTime}
-	}
-	options := maillog.Options{
-		Inputs: in, Year: o.Year, Zone: o.Zone, Window: o.Window, MaxMemory: o.MaxMemory, Explain: o.Explain,
-		Message: message.Options{LocalDomains: cfg.LocalDomains},
-	}
+	options := logOptions(cfg, o.logFiles, inputs)
+	options.MaxMemory, options.Explain = o.MaxMemory, o.Explain
 	var result maillog.Report
 	var err error
 	if lines, ok := out.(*jsonPrinter); ok {
@@ -236,6 +231,25 @@ func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, i
 		err = codedError{exitSource, err}
 	}
 	return mergeReportOf(result), err
+}
+
+// wireRead reads the logs and hands every document to each, which may keep it and whose error ends it.
+func wireRead(ctx context.Context, cfg Config, l logFiles, inputs []mergeInput, each func(*message.Document) error) (mergeReport, error) {
+	result, err := maillog.Merge(ctx, logOptions(cfg, l, inputs), each)
+	if brokenOff(err) {
+		err = codedError{exitSource, err}
+	}
+	return mergeReportOf(result), err
+}
+
+func logOptions(cfg Config, l logFiles, inputs []mergeInput) maillog.Options {
+	in := make([]maillog.Input, len(inputs))
+	for i, x := range inputs {
+		in[i] = maillog.Input{Name: x.Name, Open: x.Open, ModTime: x.ModTime}
+	}
+	return maillog.Options{
+		Inputs: in, Year: l.Year, Zone: l.Zone, Window: l.Window, MaxMemory: defaultMaxMemory, Message: message.Options{LocalDomains: cfg.LocalDomains},
+	}
 }
 
 // brokenOff tells a log that could not be read to its end, whose messages are
@@ -256,35 +270,33 @@ func wireTrace(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions,
 	return client.Documents(cfg.Target).Each(ctx, o.trace(), func(source []byte) error { return emit(storedDocument(source)) })
 }
 
-// wireFollow finds the same messages, and hands the journeys that they are on
-// to emit, document by document.
-func wireFollow(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions, emit func(journeyStep) error) (journeyReport, error) {
+// wireFollow finds the same messages, and the journeys that they are on.
+func wireFollow(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions) (journey.Journeys, error) {
 	client, err := connect(cfg, log)
 	if err != nil {
-		return journeyReport{}, err
+		return journey.Journeys{}, err
 	}
 	defer client.Close()
-	found, err := client.Documents(cfg.Target).Follow(ctx, o.trace())
+	return client.Documents(cfg.Target).Follow(ctx, o.trace())
+}
+
+// wireCount counts them.
+func wireCount(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions) (int64, error) {
+	client, err := connect(cfg, log)
 	if err != nil {
-		return journeyReport{}, err
+		return 0, err
 	}
-	for _, m := range found.Messages {
-		if err := emit(journeyStep{
-			Journey: m.Journey, Depth: m.Depth, Relation: m.Rel, OfHost: m.OfHost, OfQueueID: m.OfQueueID, Found: m.Found,
-			document: storedDocument(m.Source),
-		}); err != nil {
-			return journeyReport{}, err
-		}
-	}
-	return journeyReport{More: found.More, Doubts: found.Doubts, Bounded: found.Bounded}, nil
+	defer client.Close()
+	return client.Documents(cfg.Target).Count(ctx, o.Selection)
 }
 
 // trace is what the flags select.
 func (o *traceOptions) trace() esquery.Trace {
-	return esquery.Trace{
-		From: o.From, To: o.To, Subject: o.Subject, MessageID: o.MessageID, QueueID: o.QueueID, Client: o.Client, Status: o.Status,
-		Since: o.Since, Till: o.Until, Limit: o.Limit,
+	sort := esquery.Sort(o.Sort)
+	if o.Sort == sortTime {
+		sort = esquery.SortTime
 	}
+	return esquery.Trace{Selection: o.Selection, Limit: o.Limit, Sort: sort}
 }
 
 // wireSetup installs template, alias and first index, and reports what it did.
