@@ -112,6 +112,11 @@ func wordAt(text string) (n int, isWord bool) {
 		return size, false
 	case signIdeograph, signEmoji:
 		return size, true
+	case signFlag: // of two letters
+		if next, more := signAt(text[size:]); next == signFlag {
+			size += more
+		}
+		return size, true
 	case signComplex:
 		for n = size; ; n += size {
 			if class, size = signAt(text[n:]); class != signComplex {
@@ -126,6 +131,13 @@ func wordAt(text string) (n int, isWord bool) {
 		case joined(last, class):
 			n, last = n+size, class
 			isWord = isWord || class != signJoiner
+		case last == signLetter && text[n:n+size] == "'" && endsHebrew(text[:n]):
+			n += size // a geresh, after which a word goes on or ends
+			if after, more := signAt(text[n:]); after == signLetter {
+				n += more
+			} else {
+				return n, isWord
+			}
 		case bridges(last, class):
 			after, more := signAt(text[n+size:])
 			if after != last {
@@ -151,6 +163,11 @@ func joined(a, b sign) bool {
 	return false
 }
 
+func endsHebrew(text string) bool {
+	r, _ := utf8.DecodeLastRuneInString(text)
+	return unicode.Is(unicode.Hebrew, r) && unicode.IsLetter(r)
+}
+
 // bridges tells a sign that stands within a word if what follows it is as what is before it.
 func bridges(a, b sign) bool {
 	return a == signLetter && (b == signMidLetter || b == signMidBoth) || a == signNumber && (b == signMidNumber || b == signMidBoth)
@@ -171,6 +188,7 @@ const (
 	signIdeograph // a word by itself
 	signComplex   // of scripts without spaces: a run is a word
 	signEmoji
+	signFlag // half of one
 )
 
 // signAt returns the class of the first character and its length with the
@@ -183,11 +201,11 @@ func signAt(text string) (sign, int) {
 	class := signOf(r)
 	for n < len(text) {
 		next, size := utf8.DecodeRuneInString(text[n:])
-		if !extends(next) || r == '\n' || r == '\r' {
+		if !extends(next) || r == '\n' || r == '\r' || class == signEmoji && next != '\ufe0f' && next != '\u200d' && !isSkinTone(next) {
 			break
 		}
 		n += size
-		if class == signEmoji && next == '\u200d' {
+		if class == signEmoji && next == '\u200d' { // one picture of two
 			if after, more := utf8.DecodeRuneInString(text[n:]); isEmoji(after) {
 				n += more
 			}
@@ -206,18 +224,22 @@ func signOf(r rune) sign {
 		return signMidNumber
 	case unicode.Is(midBoth, r):
 		return signMidBoth
-	case unicode.In(r, unicode.Ideographic, unicode.Hiragana) && r != '\u3006' && r != '\u3007':
+	case r == '\u3006': // a closing mark, though Unicode calls it ideographic
+		return signOther
+	case unicode.In(r, unicode.Ideographic, unicode.Hiragana):
 		return signIdeograph
 	case unicode.Is(unicode.Katakana, r) || unicode.Is(katakanaMore, r):
 		return signKatakana
 	case unicode.In(r, unicode.Thai, unicode.Lao, unicode.Myanmar, unicode.Khmer) && unicode.IsLetter(r):
 		return signComplex
-	case unicode.Is(unicode.Nd, r):
+	case unicode.Is(unicode.Nd, r) || r == '\u066b':
 		return signNumber
 	case unicode.Is(unicode.Pc, r):
 		return signJoiner
 	case unicode.IsLetter(r), unicode.In(r, unicode.Nl, unicode.Other_Alphabetic):
 		return signLetter
+	case r >= 0x1f1e6 && r <= 0x1f1ff:
+		return signFlag
 	case isEmoji(r):
 		return signEmoji
 	}
@@ -250,12 +272,13 @@ func extends(r rune) bool {
 func isSkinTone(r rune) bool { return r >= 0x1f3fb && r <= 0x1f3ff }
 
 func isEmoji(r rune) bool {
-	return r >= 0x1f000 && r <= 0x1faff || r >= 0x2600 && r <= 0x27bf && unicode.Is(unicode.So, r)
+	return r >= 0x1f000 && r <= 0x1faff || r >= 0x2600 && r <= 0x27bf && unicode.Is(unicode.So, r) || unicode.Is(pictographs, r)
 }
 
 // From WordBreakProperty.txt of the Unicode Character Database.
 var (
-	midLetters   = table(0xb7, 0x387, 0x55f, 0x5f4, 0x2027, 0xfe13, 0xfe55, 0xff1a)
+	pictographs  = table(0xa9, 0xae, 0x203c, 0x2049, 0x2122, 0x2139, 0x3030, 0x303d, 0x3297, 0x3299)
+	midLetters   = table(0xb7, 0x387, 0x5f4, 0x2027, 0xfe13, 0xfe55, 0xff1a)
 	midNumbers   = table(0x37e, 0x589, 0x60c, 0x60d, 0x66c, 0x7f8, 0x2044, 0xfe10, 0xfe14, 0xfe50, 0xfe54, 0xff0c, 0xff1b)
 	midBoth      = table(0x2018, 0x2019, 0x2024, 0xfe52, 0xff07, 0xff0e)
 	katakanaMore = table(0x3031, 0x3032, 0x3033, 0x3034, 0x3035, 0x309b, 0x309c, 0x30a0, 0x30fc, 0xff70)
