@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -200,6 +201,28 @@ func TestTraceFollowsLinks(t *testing.T) {
 	_, _, steps = followed(s, "--queue-id", "1A000001")
 	if string(steps[0].Document) != strings.TrimSpace(plain.Stdout) {
 		t.Errorf("%.300s\n%.300s", steps[0].Document, plain.Stdout)
+	}
+}
+
+// A log has the same journeys as the index.
+func TestTraceFollowsLinksInALog(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "mail.log")
+	if err := os.WriteFile(log, []byte(strings.TrimLeft(journeyLog, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, nowhere := journeySite(t), &site.Site{T: t}
+	for _, args := range [][]string{
+		{"--queue-id", "1A000003"}, {"--queue-id", "2B000008"}, {"--queue-id", "1A000009"}, {"--queue-id", "2B000001"},
+		{"--from", "@example.com", "--since", "2026-11-22"}, {"--to", "v@example.org", "--limit", "1"},
+	} {
+		of := append([]string{"trace", "--follow-links", "--json"}, args...)
+		index, file := s.Must(of...).Stdout, nowhere.Must(append(of, "--year", "2026", "-f", log)...).Stdout
+		if index == "" || index != file {
+			t.Errorf("%q: the index has\n%.2000s\nthe log\n%.2000s", args, index, file)
+		}
+	}
+	if o := nowhere.Call("trace", "--follow-links", "-f", "-"); o.Code != 1 || !strings.Contains(o.Stderr, "name a file") {
+		t.Errorf("%+v", o)
 	}
 }
 
