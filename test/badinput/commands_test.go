@@ -114,17 +114,20 @@ var calls = map[string]func(h *harm) []call{
 		return append(both("verify", "--from", "2026-03-20", "--to", "2026-03-20"), both("verify", "--from", "2026-03-20", "--to", "2026-03-20", "--heal")...)
 	},
 	"rebuild": func(*harm) []call { return both("rebuild", "--all") },
-	"trace": func(*harm) []call {
+	"trace": func(h *harm) []call {
 		var all []call
 		for _, output := range outputs {
 			all = append(all, call{args: []string{"trace", "--limit", "1000", "-o", output}, rows: len(nasty)*len(places) + 1},
-				call{args: []string{"trace", "--limit", "1000", "--follow-links", "-o", output}, rows: len(nasty)*len(places) + 1})
+				call{args: []string{"trace", "--limit", "1000", "--follow-links", "-o", output}, rows: len(nasty)*len(places) + 1},
+				call{args: []string{"trace", "--limit", "1000", "-f", h.log, "--year", "2026", "-o", output}, rows: h.messages},
+				call{args: []string{"trace", "--limit", "1000", "-f", h.log, "--year", "2026", "--follow-links", "-o", output}, rows: h.messages},
+				call{args: []string{"trace", "--limit", "1000", "--each", "recipient", "-o", output}, few: true})
 		}
-		for i, flag := range []string{"from", "to", "subject", "message-id", "client", "queue-id"} {
+		for i, flag := range traceFlags {
 			for j, name := range slices.Sorted(maps.Keys(nasty)) {
 				value := argument(nasty[name])
 				c := call{args: []string{"trace", "-o", outputs[(i+j)%len(outputs)], "--" + flag + "=" + value}, few: true}
-				if len(value) > 8<<10 {
+				if len(value) > 8<<10 || len(value) > 256 && (slices.Contains([]string{"client", "user", "relay", "server"}, flag) || slices.Contains([]string{"from", "to"}, flag) && !strings.Contains(value, "@") || flag != "message-id" && flag != "queue-id" && strings.Contains(value, "*")) {
 					c.code = 1
 				}
 				all = append(all, c)
