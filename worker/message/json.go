@@ -140,12 +140,7 @@ func (r *Recipient) write(w *writer) {
 		w.float(`"delay":`, r.Delay)
 	}
 	if r.HasDelays {
-		w.begin(`"delays":`, '{')
-		w.float(`"before_qmgr":`, r.Delays[0])
-		w.float(`"in_qmgr":`, r.Delays[1])
-		w.float(`"conn_setup":`, r.Delays[2])
-		w.float(`"transmission":`, r.Delays[3])
-		w.end('}')
+		w.delays(r.Delays)
 	}
 	writeList(w, `"history":`, r.History, (*Attempt).write)
 }
