@@ -22,6 +22,16 @@ func (d *Documents) follow(ctx context.Context, t Trace, bounds journey.Bounds) 
 	return out, err
 }
 
+// Found is Follow without following: the messages that fit, newest first, as journeys of no steps.
+func (d *Documents) Found(ctx context.Context, t Trace) (journey.Journeys, error) {
+	found, more, err := d.matching(ctx, t)
+	out := journey.Journeys{More: more}
+	for i := range found {
+		out.Messages = append(out.Messages, journey.Message{ID: found[i].ID, Source: found[i].Source, Found: true})
+	}
+	return out, err
+}
+
 func asDocuments(hits []hit) []journey.Document {
 	out := make([]journey.Document, len(hits))
 	for i := range hits {

@@ -62,7 +62,7 @@ func Roles(source []string, target, state string) (map[string]Role, error) {
 		{[]string{target, FirstIndex(target), log}, []string{"manage"}},
 		{[]string{state}, []string{"create_index", "view_index_metadata"}},
 	}}
-	reader := Role{Cluster: []string{}, Indices: []Grant{{[]string{target}, []string{"read"}}}}
+	reader := Role{Cluster: []string{}, Indices: []Grant{{[]string{target, log}, []string{"read"}}}}
 	return map[string]Role{WorkerRole: worker, SetupRole: setup, ReaderRole: reader}, nil
 }
 

@@ -19,7 +19,7 @@ func TestRoles(t *testing.T) {
 	want := map[string]string{
 		WorkerRole: "syslog-* mail-lines postfix-messages postfix-messages-log postweave-state",
 		SetupRole:  "postfix-messages postfix-messages-000001 postfix-messages-log postweave-state",
-		ReaderRole: "postfix-messages",
+		ReaderRole: "postfix-messages postfix-messages-log",
 	}
 	if len(roles) != len(want) {
 		t.Errorf("%d roles", len(roles))

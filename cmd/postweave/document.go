@@ -110,7 +110,9 @@ type tablePrinter struct {
 
 func newTablePrinter(w io.Writer) *tablePrinter {
 	out := bufio.NewWriterSize(w, outputBuffer)
-	return &tablePrinter{out: out, table: newTable(out, terminalWidth(w), messageColumns()...)}
+	t := newTable(out, terminalWidth(w), messageColumns()...)
+	t.colour = coloured(w)
+	return &tablePrinter{out: out, table: t}
 }
 
 func (p *tablePrinter) print(d document) error { return p.table.row(d.Row().cells()...) }
@@ -119,7 +121,7 @@ func (p *tablePrinter) print(d document) error { return p.table.row(d.Row().cell
 func messageColumns() []column {
 	return []column{
 		{title: "TIME", fixed: true},
-		{title: "STATUS", fixed: true},
+		{title: "STATUS", fixed: true, status: true},
 		{title: "FROM"},
 		{title: "TO"},
 		{title: "SUBJECT"},

@@ -113,6 +113,33 @@ func TestReadmeExample(t *testing.T) {
 	}
 }
 
+// TestReadmeTimeline holds the timeline at README's top to the same lines. With -update it is written anew.
+func TestReadmeTimeline(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "mail.log")
+	if err := os.WriteFile(log, []byte(readmeBlock(t, "lines")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(context.Background(), []string{"trace", "-f", log, "--year", "2026", "--show", "C9E7A98634E"}, nil, &stdout, &stderr, nil); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr.String())
+	}
+	got, lines, found := strings.Cut(stdout.String(), "\nLog, 8 lines\n")
+	if !found || strings.Count(lines, "\n") != 8 {
+		t.Fatalf("the log is missing:\n%s", stdout.String())
+	}
+	want := readmeBlock(t, "timeline")
+	if got == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("the timeline is\n%swant\n%s", got, want)
+	}
+	const fence = "<!-- example: timeline -->\n```\n"
+	if err := os.WriteFile(readmePath, []byte(strings.Replace(readme(t), fence+want, fence+got, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func merged(t *testing.T, log, output string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

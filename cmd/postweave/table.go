@@ -10,8 +10,9 @@ import (
 // column describes one column of a table. Fixed columns (times, queue ids) are
 // worth nothing when cut and are never narrowed.
 type column struct {
-	title string
-	fixed bool
+	title  string
+	fixed  bool
+	status bool // holds a status, which has a colour
 }
 
 // table prints rows in aligned columns. The widths come from the first
@@ -22,7 +23,8 @@ type column struct {
 type table struct {
 	out     io.Writer
 	columns []column
-	limit   int // columns of the terminal; 0: cells are never cut
+	limit   int  // columns of the terminal; 0: cells are never cut
+	colour  bool // of statuses
 	widths  []int
 	waiting [][]string
 	started bool
@@ -123,7 +125,11 @@ func (t *table) write(cells []string) error {
 		if t.limit > 0 {
 			cell = cut(cell, t.widths[i])
 		}
-		b.WriteString(cell)
+		if t.colour && t.columns[i].status {
+			b.WriteString(paint(cell, statusColour(cell)))
+		} else {
+			b.WriteString(cell)
+		}
 		if i < len(cells)-1 {
 			b.WriteString(strings.Repeat(" ", max(0, t.widths[i]-uniseg.StringWidth(cell))))
 			b.WriteString(columnGap)

@@ -23,6 +23,10 @@ log files, without a server.
 --each recipient has a line for each recipient, with the next server and what it answered.
 --count only says how many there are.
 
+--show ID draws what happened to one message, moment by moment, with its log lines below. ID is a
+queue id, a message id or a document's _id; where several messages have it, the newest comes first. With
+--json a line is {"document": {…}, "timeline": [{"time": …, "elapsed": 1.2, "kind": "sent", …}]}.
+
 -o csv is for spreadsheets and scripts: ` + csvText + `
 
 --follow-links shows each of them with the journey it is on: the servers before and after,
@@ -37,11 +41,12 @@ a message of ours that it fits: its time, its message id, its sender and its rec
 postweave trace --to bob -f /var/log/mail.log
 postweave trace --to @example.org --status bounced --each recipient --since 2026-11-01 --until 2026-11-20
 postweave trace --queue-id 4bXyz12345zAbC --json
+postweave trace --show 4bXyz12345zAbC
 postweave trace --message-id 20261101.4711@example.com --follow-links
 postweave trace --since 7d --larger 20MB --sort size
 postweave trace --since 7d --status bounced -o csv > bounced.csv`,
 	settings: joined(connectionSettings, []string{"TARGET", "LOCAL_DOMAINS"}, logSettings),
-	action:   func() action { return &traceOptions{logFiles: newLogFiles(), Limit: defaultTraceLimit} },
+	action:   func() action { return &traceOptions{logFiles: newLogFiles()} },
 }
 
 const (
@@ -72,6 +77,7 @@ type traceOptions struct {
 	Follow bool
 	Output string // "table", "ndjson" or "csv"
 
+	show string
 	json bool
 }
 
@@ -81,6 +87,7 @@ func (o *traceOptions) flags(f *flagSet) {
 	f.choice(&o.Sort, "sort", []string{sortTime, sortSize, sortDelay}, "newest first (time, default), biggest or slowest")
 	f.choice(&o.Each, "each", []string{eachMessage, eachRecipient}, "a line for each message (default) or each recipient that fits")
 	f.toggle(&o.Count, "count", "only say how many messages fit")
+	f.text(&o.show, "show", "ID", "draw what happened to this message, moment by moment")
 	f.toggle(&o.Follow, "follow-links", "show the whole journey of each message, from server to server")
 	f.choice(&o.Output, "o", []string{outputTable, outputJSON, outputCSV}, "output: a table (default), one JSON document a line, or comma-separated values")
 	f.toggle(&o.json, "json", "the same as -o ndjson")
@@ -98,6 +105,16 @@ func (o *traceOptions) check(args []string, now time.Time) error {
 	if err := o.selectionFlags.settle(now); err != nil {
 		return err
 	}
+	if err := o.checkShow(); err != nil {
+		return err
+	}
+	switch {
+	case o.Limit > 0:
+	case o.show != "":
+		o.Limit = defaultShowLimit
+	default:
+		o.Limit = defaultTraceLimit
+	}
 	switch {
 	case o.Count && (o.Follow || o.Each == eachRecipient):
 		return errors.New("--count counts messages, leave out --follow-links and --each recipient")
@@ -111,6 +128,8 @@ func (o *traceOptions) check(args []string, now time.Time) error {
 
 func (o *traceOptions) run(ctx context.Context, a *app) error {
 	switch {
+	case o.show != "":
+		return o.showAll(ctx, a)
 	case o.Count:
 		return o.count(ctx, a)
 	case o.Follow:

@@ -101,11 +101,7 @@ func (o *traceOptions) follow(ctx context.Context, a *app) error {
 		if m.Found {
 			found++
 		}
-		err = out.print(journeyStep{
-			Journey: m.Journey, Depth: m.Depth, Relation: m.Rel, OfHost: m.OfHost, OfQueueID: m.OfQueueID, Found: m.Found,
-			document: storedDocument(m.Source),
-		})
-		if err != nil {
+		if err = out.print(stepOf(&m)); err != nil {
 			break
 		}
 	}
@@ -113,13 +109,25 @@ func (o *traceOptions) follow(ctx context.Context, a *app) error {
 		return err
 	}
 	a.sayListed(found, journeys.More)
+	a.sayFollowed(&journeys)
+	return nil
+}
+
+func stepOf(m *journey.Message) journeyStep {
+	return journeyStep{
+		Journey: m.Journey, Depth: m.Depth, Relation: m.Rel, OfHost: m.OfHost, OfQueueID: m.OfQueueID, Found: m.Found,
+		document: storedDocument(m.Source),
+	}
+}
+
+// sayFollowed says where journeys may be more than what is listed.
+func (a *app) sayFollowed(journeys *journey.Journeys) {
 	if journeys.Doubts > 0 {
 		a.say("not followed, because they fit more than one message alike: %s", counted(journeys.Doubts, "queue id", "queue ids"))
 	}
 	if journeys.Bounded {
 		a.say("too many links: not all were followed, so a journey may go on; ask for fewer messages")
 	}
-	return nil
 }
 
 // journeys finds messages and what they are linked with.
@@ -131,13 +139,18 @@ func (o *traceOptions) journeys(ctx context.Context, a *app) (journey.Journeys, 
 	if err != nil {
 		return journey.Journeys{}, err
 	}
+	out, err := o.followInLogs(ctx, a, picked)
+	out.More = more
+	return out, err
+}
+
+// followInLogs finds what messages of the logs are linked with there.
+func (o *traceOptions) followInLogs(ctx context.Context, a *app, picked []*message.Document) (journey.Journeys, error) {
 	found := make([]journey.Document, len(picked))
 	for i, d := range picked {
 		found[i] = asJourneyDocument(d)
 	}
-	out, err := journey.Follow(ctx, found, o.neighboursInLogs(a), journey.DefaultBounds)
-	out.More = more
-	return out, err
+	return journey.Follow(ctx, found, o.neighboursInLogs(a), journey.DefaultBounds)
 }
 
 // neighboursInLogs reads the logs through once more for each step of a journey: it has few, and to keep what

@@ -280,6 +280,25 @@ func wireFollow(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions
 	return client.Documents(cfg.Target).Follow(ctx, o.trace())
 }
 
+// wireShow finds the messages to be shown, with those that they are linked with where links are followed. rest reads on in
+// their logs, until closeAll is called.
+func wireShow(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions) (found journey.Journeys, rest restOfLog, closeAll func(), err error) {
+	client, err := connect(cfg, log)
+	if err != nil {
+		return found, nil, nil, err
+	}
+	documents := client.Documents(cfg.Target)
+	find := documents.Found
+	if o.Follow {
+		find = documents.Follow
+	}
+	if found, err = find(ctx, o.trace()); err != nil {
+		client.Close()
+		return found, nil, nil, err
+	}
+	return found, documents.LogParts, client.Close, nil
+}
+
 // wireCount counts them.
 func wireCount(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions) (int64, error) {
 	client, err := connect(cfg, log)

@@ -13,7 +13,7 @@ import (
 // mayWrite lists what the two outputs may be handed to. Each of them makes what it is given
 // visible, writes JSON, writes nothing but texts of our own, or only looks.
 var mayWrite = []string{
-	"newPrinter", "newTracePrinter", "newRecipientPrinter", "newJSONPrinter", "newTablePrinter", "newCSVPrinter", "newJourneyPrinter", "newJourneyCSV", "newTable",
+	"newPrinter", "newTracePrinter", "newRecipientPrinter", "newJSONPrinter", "newTablePrinter", "newCSVPrinter", "newJourneyPrinter", "newJourneyCSV", "newShownPrinter", "newTable",
 	"newLogger", "newProgress", "writeUsage", "writeCommandHelp", "writeEnvironment", "writeExitCodes",
 	"isTerminal", "terminalWidth", "logsJSON",
 }

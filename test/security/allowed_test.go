@@ -14,6 +14,7 @@ import (
 	"github.com/postweave/postweave/mappings"
 	"github.com/postweave/postweave/test/loggen"
 	"github.com/postweave/postweave/test/site"
+	"github.com/postweave/postweave/worker/message"
 )
 
 // logged is a real log: its lines and a file of them.
@@ -116,12 +117,17 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 // by another: what the role has privileges for that are seldom used.
 func TestWorkerRoleIsEnoughForRareThings(t *testing.T) {
 	s := installation(t)
-	worker, _, _ := roles(s)
+	worker, _, reader := roles(s)
 	mail := site.Mail("mx1", "1A2B3C4D5E6", time.Date(2026, 3, 20, 23, 59, 58, 0, time.UTC))
 	s.Index(s.Shipped(loggen.LayoutSyslog, append(longLog("2A2B3C4D5E6"), mail[3])...))
 	worker.Run()
 	if len(s.Search(s.Target+"-log")) == 0 {
 		t.Error("no log lies in parts")
+	}
+	show := []string{"trace", "--json", "--show", "2A2B3C4D5E6"}
+	all := worker.Must(show...).Stdout
+	if n := strings.Count(all, `"kind":"deferred"`); n != message.DefaultLogLines+1 || reader.Must(show...).Stdout != all {
+		t.Errorf("%d attempts are shown, or others to the reader", n)
 	}
 	s.Index(s.Shipped(loggen.LayoutSyslog, append(mail[:3:3], mail[4:]...)...))
 	if r := worker.Run(); r.Deleted != 1 {

@@ -195,10 +195,16 @@ func TestEachPrivilegeOfSetupIsNeeded(t *testing.T) {
 }
 
 func TestEachPrivilegeOfTheReaderIsNeeded(t *testing.T) {
-	all := victims(bare(t), mappings.ReaderRole, nil)
+	s := bare(t)
+	s.Index(s.Shipped(loggen.LayoutSyslog, longLog("2A2B3C4D5E6")...))
+	all := victims(s, mappings.ReaderRole, nil)
 	for _, v := range all {
 		v.setUp()
+		admin := *v.Site
+		admin.Via = v.Node
+		admin.Backfill("2026-03-20", "2026-03-21")
 		v.suffers("trace")
+		v.suffers("trace", "--show", "2A2B3C4D5E6")
 	}
 	missed(t, all)
 }

@@ -42,6 +42,7 @@ const maxAnswer = 10_000
 // Message is one document of a journey.
 type Message struct {
 	message.Step
+	ID     string // its _id
 	Source []byte // its JSON
 	Found  bool   // it is one of those that were searched for
 	// OfHost and OfQueueID name the document that it came of; empty for a journey's first.
@@ -225,7 +226,7 @@ func (w *web) journeys() Journeys {
 	out := Journeys{Bounded: w.bounded, Messages: make([]Message, 0, len(w.order))}
 	shown := make([]bool, len(w.ends))
 	for _, s := range w.order {
-		m := Message{Step: s, Source: w.docs[s.End].Source, Found: s.End < w.found}
+		m := Message{Step: s, ID: w.docs[s.End].ID, Source: w.docs[s.End].Source, Found: s.End < w.found}
 		if s.Parent >= 0 {
 			m.OfHost, m.OfQueueID = w.ends[s.Parent].Host, w.ends[s.Parent].QueueID
 		}
