@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/postweave/postweave/worker/message"
 )
 
 // shownMessage is what is told of a message above its timeline: its document, as far as that is needed. The texts are
@@ -73,7 +75,7 @@ func (m *shownMessage) outcome() string {
 	}
 	words := m.Status
 	// One recipient's status is the message's, unless that was never accepted.
-	if total := m.Counts["total"]; total > 1 || total == 1 && m.Counts[m.Status] == 0 && m.Kind != "probe" {
+	if total := m.Counts["total"]; total > 1 || total == 1 && m.Counts[m.Status] == 0 && m.Kind != message.KindProbe {
 		words = strings.Join(counts, ", ")
 		if m.Counts[m.Status] == 0 && m.Status != "mixed" {
 			words = m.Status + ": " + words
@@ -100,10 +102,10 @@ func (m *shownMessage) firstCount(status string, n int64) string {
 // title names the message and says what became of it.
 func (m *shownMessage) title() string {
 	name := "Message " + m.QueueID
-	switch {
-	case m.Kind == "reject":
+	switch m.Kind {
+	case message.KindReject:
 		name = "Reject"
-	case m.Kind == "probe":
+	case message.KindProbe:
 		name = "Address probe " + m.QueueID
 	}
 	return name + " on " + m.Host.Name + ": " + m.outcome()
