@@ -22,6 +22,9 @@ type Arrivals struct {
 	doc    *stateDoc
 	cursor cursor
 	forget bool // a dry run behaves as if there were no cursor
+
+	progress    func(done, all int64) // see Incoming; may be nil
+	passed, all int64
 }
 
 // cursor is where the last run ended, shard by shard.
@@ -313,6 +316,11 @@ func (a *Arrivals) readDue(ctx context.Context, due []dueIndex, take func(contex
 	if err != nil {
 		return err
 	}
+	a.passed, a.all = 0, 0
+	for _, x := range due {
+		a.all += x.high - x.low
+	}
+	a.pass(0)
 	for i := range due {
 		err := a.readIndex(ctx, &due[i], shapes[due[i].name], take)
 		if gone, ok := deleted(err); ok && gone == due[i].name {
@@ -459,7 +467,7 @@ func (a *Arrivals) readIndex(ctx context.Context, x *dueIndex, f *fields, take f
 			if err != nil {
 				return err
 			}
-			if err := give(arrived{b, high}); err != nil {
+			if err := give(arrived{b, low, high}); err != nil {
 				return err
 			}
 			low = high
@@ -472,14 +480,22 @@ func (a *Arrivals) readIndex(ctx context.Context, x *dueIndex, f *fields, take f
 		if err := take(ctx, s.batch); err != nil {
 			return err
 		}
+		a.pass(s.high - s.low)
 		return a.move(ctx, x, s.high)
 	})
 }
 
-// arrived is a slice of one index, up to an operation's number.
+// pass tells of so many operations' numbers more that lie behind the run.
+func (a *Arrivals) pass(n int64) {
+	if a.passed += n; a.progress != nil {
+		a.progress(a.passed, a.all)
+	}
+}
+
+// arrived is a slice of one index: above an operation's number, up to another.
 type arrived struct {
-	batch *message.Batch
-	high  int64
+	batch     *message.Batch
+	low, high int64
 }
 
 // firstRun is what a first run leaves out: lines older than since, up to the

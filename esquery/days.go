@@ -22,6 +22,8 @@ type Days struct {
 	// Progress is called after each slice with the time that all earlier lines are
 	// merged up to. It may be nil.
 	Progress func(upTo time.Time)
+	// GoingOn is called before the first slice of a backfill that was broken off, with where it is taken up. It may be nil.
+	GoingOn func(from time.Time)
 }
 
 // daysPosition is the state of a backfill that is not finished.
@@ -103,6 +105,9 @@ func (d *Days) position(ctx context.Context) (daysPosition, error) {
 		return first, err
 	case found && position.Done.After(d.from):
 		d.note("taken up at %s, where this backfill was broken off", position.Done.Format(time.RFC3339))
+		if d.GoingOn != nil {
+			d.GoingOn(position.Done)
+		}
 	}
 	return position, nil
 }

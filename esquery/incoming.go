@@ -21,6 +21,10 @@ type Incoming struct {
 	arrivals *Arrivals
 	overlap  *Overlap
 	overlaps bool
+
+	// Progress is called when it is known how much there is to read, and after each slice: of how many operations
+	// of the indices, read ones and others. It may be nil, and is not called where arrival cannot be followed.
+	Progress func(done, all int64)
 }
 
 // Incoming returns a reader of what is new.
@@ -50,6 +54,7 @@ func (n *Incoming) Each(ctx context.Context, take func(context.Context, *message
 	reason := remoteReason(n.options.Patterns)
 	if reason == "" {
 		taken := false
+		n.arrivals.progress = n.Progress
 		err := n.arrivals.Each(ctx, func(ctx context.Context, b *message.Batch) error {
 			taken = true
 			return take(ctx, b)

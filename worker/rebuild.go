@@ -30,8 +30,8 @@ type Rebuild struct {
 	DryRun      bool
 	// MaxRuntime ends it softly, between two slices of time. Zero is no limit.
 	MaxRuntime time.Duration
-	// Progress is called after each slice with the time that all is done up to. It may be nil.
-	Progress func(upTo time.Time)
+	// Progress is called after each slice with the time that all is done up to, and the report so far. It may be nil.
+	Progress func(upTo time.Time, sofar Report)
 	Logger   *zap.Logger
 
 	firstPause time.Duration // see Merger
@@ -114,7 +114,7 @@ func (r *Rebuild) cover(ctx context.Context, begin time.Time) error {
 		r.report.Slices++
 		r.Logger.Debug("slice rebuilt", zap.Time("from", from), zap.Time("to", to))
 		if r.Progress != nil {
-			r.Progress(to)
+			r.Progress(to, r.report)
 		}
 		switch done := r.report.Documents - before; {
 		case done < fewDocuments:

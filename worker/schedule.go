@@ -19,8 +19,10 @@ type Daemon struct {
 	// finish what it holds and begin nothing new. ctx ends after Grace.
 	Job func(ctx context.Context, stop <-chan struct{}) error
 	// Final tells an error of Job that no later run could mend: it ends the daemon. If nil, none does.
-	Final  func(error) bool
-	Grace  time.Duration // zero is DefaultGrace
+	Final func(error) bool
+	Grace time.Duration // zero is DefaultGrace
+	// Next is told each time when the schedule's next moment is, from another goroutine than Job's. It may be nil.
+	Next   func(time.Time)
 	Logger *zap.Logger
 }
 
@@ -48,6 +50,18 @@ func parseSchedule(spec string) (s cron.Schedule, err error) {
 	return s, nil
 }
 
+// tellingSchedule tells of each moment that is asked for.
+type tellingSchedule struct {
+	cron.Schedule
+	tell func(time.Time)
+}
+
+func (s tellingSchedule) Next(after time.Time) time.Time {
+	next := s.Schedule.Next(after)
+	s.tell(next)
+	return next
+}
+
 // Run works until ctx ends, then drains: it waits for the job in work, at most
 // for the grace period. It returns nil after a clean drain, and else the final error that ended it. Other failed
 // jobs are logged; the next moment of the schedule tries again.
@@ -55,6 +69,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	schedule, err := parseSchedule(d.Schedule)
 	if err != nil {
 		return err
+	}
+	if d.Next != nil {
+		schedule = tellingSchedule{schedule, d.Next}
 	}
 	log := d.Logger
 	if log == nil {

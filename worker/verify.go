@@ -41,8 +41,8 @@ type Verify struct {
 	// Found is told of each difference, from one goroutine at a time.
 	Found func(Difference) error
 	// Progress is called after each slice with the time that all is compared up
-	// to. It may be nil.
-	Progress func(upTo time.Time)
+	// to, and what was read so far. It may be nil.
+	Progress func(upTo time.Time, sofar VerifyReport)
 	Logger   *zap.Logger
 
 	firstPause time.Duration // see Merger
@@ -176,7 +176,7 @@ func (v *Verify) cover(ctx context.Context, begin time.Time) error {
 		}
 		v.Logger.Debug("slice compared", zap.Time("from", from), zap.Time("to", to), zap.Int("lines", b.Read), zap.Int("queue_ids", len(b.Lines)))
 		if v.Progress != nil {
-			v.Progress(to)
+			v.Progress(to, v.report)
 		}
 		return nil
 	})

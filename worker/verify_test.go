@@ -514,7 +514,7 @@ func TestVerifyLooksTwice(t *testing.T) {
 	target := merged(t, lines[:len(lines)/2], message.Options{})
 	source := days(lines, 60*time.Hour)
 	got := verify(target, source, func(v *Verify) {
-		v.Progress = func(time.Time) {
+		v.Progress = func(time.Time, VerifyReport) {
 			before := target.content()
 			for id, doc := range wanted(batchOf(lines)) {
 				if before[id] != doc {
@@ -619,14 +619,14 @@ func TestVerifyAndRebuildStopped(t *testing.T) {
 	lines := someLines()
 	target := merged(t, lines, message.Options{})
 	ctx, stop := context.WithCancel(t.Context())
-	v := &Verify{Range: days(lines, 10*time.Hour), Target: target, Archive: target, Progress: func(time.Time) { stop() }}
+	v := &Verify{Range: days(lines, 10*time.Hour), Target: target, Archive: target, Progress: func(time.Time, VerifyReport) { stop() }}
 	report, err := v.Do(ctx)
 	if !errors.Is(err, context.Canceled) || !report.More || report.Slices != 1 {
 		t.Errorf("verify: %+v, %v", report, err)
 	}
 	ctx, stop = context.WithCancel(t.Context())
 	again, err := (&Rebuild{
-		Target: target, Archive: target, From: days(nil, 0).from, To: days(nil, 0).to, Progress: func(time.Time) { stop() },
+		Target: target, Archive: target, From: days(nil, 0).from, To: days(nil, 0).to, Progress: func(time.Time, Report) { stop() },
 	}).Do(ctx)
 	if !errors.Is(err, context.Canceled) || !again.More || again.Slices != 1 {
 		t.Errorf("rebuild: %+v, %v", again, err)

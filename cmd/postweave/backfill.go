@@ -61,13 +61,14 @@ func (o *backfillOptions) run(ctx context.Context, a *app) (err error) {
 	if o.shard.given() {
 		title += ", " + o.shard.String()
 	}
-	shown := newProgress(a.stderr, title)
-	work, closeAll, err := wireBackfill(ctx, a.cfg, a.quietBesideBar(), *o, shown.update)
+	shown := newProgress(title, "lines")
+	work, closeAll, err := wireBackfill(ctx, a.cfg, a.logger, *o, shown)
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, closeAll, &err)
+	end := a.show(shown)
 	result, err := work(ctx)
-	shown.finish()
+	end()
 	return a.reportOn(result, o.JSON, err)
 }

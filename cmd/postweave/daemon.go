@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,19 +37,71 @@ func (o *daemonOptions) flags(f *flagSet) {
 func (o *daemonOptions) check(args []string, _ time.Time) error { return noArguments(args) }
 
 func (o *daemonOptions) run(ctx context.Context, a *app) (err error) {
-	// A report that cannot be printed must not stop the passes.
-	each := func(result report, passErr error) {
-		if err := a.reportOn(result, o.JSON, nil); err != nil {
-			a.logger.Warn("the report was not printed", zap.Error(err))
-		}
-		if passErr != nil {
-			a.logger.Error("the pass failed", zap.Int("exit_code", exitCode(ctx, passErr)), zap.Error(passErr))
-		}
-	}
-	serve, closeAll, err := wireDaemon(ctx, a.cfg, a.logger, each)
+	passes := &daemonPasses{app: a, asJSON: o.JSON, code: func(err error) int { return exitCode(ctx, err) }, hide: func() {}}
+	a.watched.put(passes)
+	serve, closeAll, err := wireDaemon(ctx, a.cfg, a.logger, passes)
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, closeAll, &err)
 	return serve(ctx)
+}
+
+// daemonPasses tells of the passes of a daemon, and between them where it is.
+type daemonPasses struct {
+	app    *app
+	asJSON bool
+	code   func(error) int
+	hide   func() // ends what is shown of the pass under way
+
+	mu     sync.Mutex
+	due    time.Time // of the next pass
+	ended  time.Time // of the last one; zero: there was none
+	result report    // its report; may be nil
+	failed int       // its exit code
+}
+
+func (d *daemonPasses) next(due time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.due = due
+}
+
+func (d *daemonPasses) begin() *progress {
+	shown := newProgress("daemon: pass", "lines")
+	d.hide = d.app.show(shown)
+	return shown
+}
+
+// end prints the report. One that cannot be printed must not stop the passes.
+func (d *daemonPasses) end(result report, passErr error) {
+	d.hide()
+	d.mu.Lock()
+	d.ended, d.result, d.failed = time.Now(), result, d.code(passErr)
+	d.mu.Unlock()
+	if err := d.app.reportOn(result, d.asJSON, nil); err != nil {
+		d.app.logger.Warn("the report was not printed", zap.Error(err))
+	}
+	if passErr != nil {
+		d.app.logger.Error("the pass failed", zap.Int("exit_code", d.code(passErr)), zap.Error(passErr))
+	}
+}
+
+// facts are those of a daemon between two passes.
+func (d *daemonPasses) facts(time.Time) (title string, facts []fact) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.due.IsZero() {
+		facts = append(facts, fact{"waits for the next pass at " + d.due.Format(time.RFC3339), zap.Time("next_pass", d.due)})
+	}
+	if d.ended.IsZero() {
+		return "daemon", append(facts, fact{text: "no pass has ended yet"})
+	}
+	facts = append(facts,
+		fact{fmt.Sprintf("the last one ended at %s with exit code %d", d.ended.In(d.due.Location()).Format(time.RFC3339), d.failed), zap.Time("last_pass", d.ended)},
+		fact{field: zap.Int("exit_code", d.failed)})
+	if d.result != nil {
+		facts = append(facts, fact{d.result.String(), zap.Reflect("report", json.RawMessage(d.result.JSON()))})
+	}
+	return "daemon", facts
 }

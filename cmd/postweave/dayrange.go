@@ -72,8 +72,3 @@ func (r *dayRange) settle(now time.Time) error {
 func (r *dayRange) String() string {
 	return r.From.Format(time.DateOnly) + " to " + r.To.Add(-1).Format(time.DateOnly)
 }
-
-// minutes tells how much of the range lies before a time, and all of it, for a bar.
-func (r *dayRange) minutes(upTo time.Time) (done, total int) {
-	return int(upTo.Sub(r.From) / time.Minute), int(r.To.Sub(r.From) / time.Minute)
-}

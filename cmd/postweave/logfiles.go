@@ -81,7 +81,10 @@ func (l *logFiles) read(ctx context.Context, a *app, each func(*message.Document
 		return err
 	}
 	fewerCollections(200, defaultMaxMemory+spareMemory)
-	result, err := wireRead(ctx, a.cfg, *l, inputs, each)
+	shown := newProgress(a.command.name, "lines")
+	end := a.show(shown)
+	result, err := wireRead(ctx, a.cfg, *l, inputs, shown, each)
+	end()
 	if err == nil {
 		err = l.nothingMerged(result)
 	}
@@ -97,7 +100,9 @@ func (l *logFiles) readAgain(ctx context.Context, a *app, each func(*message.Doc
 	if err != nil {
 		return err
 	}
-	_, err = wireRead(ctx, a.cfg, *l, inputs, each)
+	shown := newProgress(a.command.name+", once more", "lines")
+	defer a.show(shown)()
+	_, err = wireRead(ctx, a.cfg, *l, inputs, shown, each)
 	return err
 }
 
@@ -106,6 +111,7 @@ type mergeInput struct {
 	Name    string // as given, "stdin" for stdin
 	Open    func() (io.ReadCloser, error)
 	ModTime time.Time // last change, for lines without a year
+	Size    int64     // in bytes, packed as it lies there; or sizeUnknown
 }
 
 // inputs looks at every file before the first is read, so that a wrong name
@@ -142,6 +148,7 @@ func inputOf(name string, stdin io.Reader) (mergeInput, error) {
 	return mergeInput{
 		Name:    name,
 		ModTime: info.ModTime(),
+		Size:    sizeOf(f, info),
 		Open:    func() (io.ReadCloser, error) { return os.Open(name) },
 	}, nil
 }
@@ -149,15 +156,16 @@ func inputOf(name string, stdin io.Reader) (mergeInput, error) {
 // stdinInput takes the time of a redirected file from the file, of a pipe from
 // the clock: what is piped in is being written now.
 func stdinInput(stdin io.Reader) mergeInput {
-	modTime := time.Now()
+	modTime, size := time.Now(), int64(sizeUnknown)
 	if f, ok := stdin.(*os.File); ok {
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			modTime = info.ModTime()
+			modTime, size = info.ModTime(), sizeOf(f, info)
 		}
 	}
 	return mergeInput{
 		Name:    "stdin",
 		ModTime: modTime,
+		Size:    size,
 		Open:    func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil },
 	}
 }

@@ -16,6 +16,7 @@ import (
 )
 
 func main() {
+	outliveStatusSignals()
 	ctx := withSignals(context.Background())
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
@@ -33,4 +34,12 @@ func withSignals(parent context.Context) context.Context {
 		cancel(signalError{got})
 	}()
 	return ctx
+}
+
+// outliveStatusSignals keeps the signals that ask where a command is from ending the process, also where nobody answers them yet or any
+// more.
+func outliveStatusSignals() {
+	if len(statusSignals) > 0 { // of none, Notify would make all
+		signal.Notify(make(chan os.Signal, 1), statusSignals...)
+	}
 }

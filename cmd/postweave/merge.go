@@ -92,7 +92,10 @@ func (o *mergeOptions) run(ctx context.Context, a *app) error {
 	}
 	fewerCollections(200, o.MaxMemory+spareMemory) // more is lost again in asking the system for memory
 	out := newPrinter(o.Output, a.stdout)
-	result, err := wireMerge(ctx, a.cfg, a.logger, *o, inputs, out)
+	shown := newProgress("merge", "lines")
+	end := a.show(shown)
+	result, err := wireMerge(ctx, a.cfg, *o, inputs, shown, out)
+	end()
 	// What was merged before an error is right and is printed.
 	err = errors.Join(err, out.close())
 	if err == nil {

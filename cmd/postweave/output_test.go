@@ -170,23 +170,6 @@ func TestInputTimes(t *testing.T) {
 	}
 }
 
-func TestProgress(t *testing.T) {
-	var out bytes.Buffer
-	if _, quiet := newProgress(&out, "backfill").(noProgress); !quiet {
-		t.Error("a bar is drawn where there is no terminal")
-	}
-	b := &bar{w: &out, title: "backfill \x1b"}
-	b.update(0, 0) // nothing is known yet
-	b.update(1, 4)
-	b.update(2, 8) // a slice was split
-	b.update(9, 8)
-	b.finish()
-	if strings.Contains(out.String(), "backfill \x1b") {
-		t.Errorf("%q", out.String())
-	}
-	(&bar{w: &out}).finish()
-}
-
 func TestLoggerFormats(t *testing.T) {
 	var out bytes.Buffer
 	newLogger(Config{LogLevel: "warn", LogFormat: "auto"}, &out).Warn("careful")

@@ -50,11 +50,14 @@ func (o *runOptions) check(args []string, now time.Time) (err error) {
 }
 
 func (o *runOptions) run(ctx context.Context, a *app) (err error) {
-	pass, closeAll, err := wireRun(ctx, a.cfg, a.logger, *o)
+	shown := newProgress("run", "lines")
+	pass, closeAll, err := wireRun(ctx, a.cfg, a.logger, *o, shown)
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, closeAll, &err)
+	end := a.show(shown)
 	result, err := pass(ctx)
+	end()
 	return a.reportOn(result, o.JSON, err)
 }

@@ -60,13 +60,14 @@ func (o *rebuildOptions) run(ctx context.Context, a *app) (err error) {
 	if !o.All {
 		title += " " + o.String()
 	}
-	shown := newProgress(a.stderr, title)
-	work, closeAll, err := wireRebuild(ctx, a.cfg, a.quietBesideBar(), *o, shown.update)
+	shown := newProgress(title, "documents")
+	work, closeAll, err := wireRebuild(ctx, a.cfg, a.logger, *o, shown)
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, closeAll, &err)
+	end := a.show(shown)
 	result, err := work(ctx)
-	shown.finish()
+	end()
 	return a.reportOn(result, o.JSON, err)
 }

@@ -67,11 +67,14 @@ type app struct {
 	stdout, stderr io.Writer
 	cfg            Config
 	logger         *zap.Logger
+	command        command // at work
+	watched        watched
 }
 
 // run is the whole program but for the process around it: it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, logger: zap.NewNop()}
+	stdout, stderr = shareScreen(stdout, stderr)
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, logger: zap.NewNop(), watched: watched{begin: time.Now()}}
 	if len(args) == 0 {
 		writeUsage(stderr)
 		return exitUsage
@@ -110,6 +113,8 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 		a.say("see postweave help %s", c.name)
 		return exitUsage
 	}
+	a.command = c
+	defer a.answerWhenAsked()()
 	err = act.run(ctx, a)
 	code := exitCode(ctx, err)
 	if code == exitInterrupted || code == exitTerminated {

@@ -72,15 +72,16 @@ func (o *verifyOptions) check(args []string, now time.Time) error {
 }
 
 func (o *verifyOptions) run(ctx context.Context, a *app) (err error) {
-	shown := newProgress(a.stderr, "verify "+o.String())
+	shown := newProgress("verify "+o.String(), "lines")
 	list := differenceList{a: a, limit: o.Limit, asJSON: o.JSON}
-	work, closeAll, err := wireVerify(ctx, a.cfg, a.quietBesideBar(), *o, list.add, shown.update)
+	work, closeAll, err := wireVerify(ctx, a.cfg, a.logger, *o, list.add, shown)
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, closeAll, &err)
+	end := a.show(shown)
 	result, err := work(ctx)
-	shown.finish()
+	end()
 	if more := list.found - list.listed; more > 0 {
 		a.say("%s not listed, see --limit", counted(more, "difference is", "differences are"))
 	}

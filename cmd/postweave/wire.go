@@ -98,6 +98,18 @@ func (p *parts) work(source worker.Source, command string, dryRun bool) *worker.
 	}
 }
 
+// pass makes the run over what is new.
+func (p *parts) pass(incoming *esquery.Incoming, dryRun bool, shown *progress) *worker.Run {
+	run := p.work(incoming, "run", dryRun)
+	incoming.Progress, run.Progress = shown.set, linesTo(shown)
+	return run
+}
+
+// linesTo tells a progress of a run's lines.
+func linesTo(shown *progress) func(worker.Report) {
+	return func(sofar worker.Report) { shown.count(sofar.Lines) }
+}
+
 // check looks at the target, before anything is read or written.
 func (p *parts) check(ctx context.Context) error {
 	return p.client.CheckTarget(ctx, p.cfg.Target, p.cfg.State)
@@ -120,8 +132,8 @@ func (p *parts) do(ctx context.Context, run *worker.Run) (report, error) {
 }
 
 // wireRun connects, and returns one pass and what closes the connections. The
-// pass may return a report beside an error. Both may be called once.
-func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
+// pass may return a report beside an error, and tells shown of each slice. Both may be called once.
+func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions, shown *progress) (pass func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
 	p, err := joinParts(cfg, log, o.Since, o.DryRun)
 	if err != nil {
 		return nil, nil, err
@@ -137,37 +149,45 @@ func wireRun(_ context.Context, cfg Config, log *zap.Logger, o runOptions) (pass
 				return nil, err
 			}
 		}
-		return p.do(ctx, p.work(incoming, "run", o.DryRun))
+		return p.do(ctx, p.pass(incoming, o.DryRun, shown))
 	}, p.close, nil
 }
 
 // wireDaemon connects, and returns what serves the schedule until the context
-// is cancelled, nil after a clean drain. each is called after every pass, from one goroutine at a time.
-func wireDaemon(_ context.Context, cfg Config, log *zap.Logger, each func(report, error)) (serve func(context.Context) error, closeAll func(context.Context) error, err error) {
+// is cancelled, nil after a clean drain. seen is told of the passes, from one goroutine at a time.
+func wireDaemon(_ context.Context, cfg Config, log *zap.Logger, seen daemonWatcher) (serve func(context.Context) error, closeAll func(context.Context) error, err error) {
 	p, err := joinParts(cfg, log, time.Time{}, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	d := worker.Daemon{
-		Schedule: cfg.Schedule, Zone: cfg.Timezone.Location(), Logger: log,
+		Schedule: cfg.Schedule, Zone: cfg.Timezone.Location(), Logger: log, Next: seen.next,
 		Final: newerSchema, // no later pass of this binary could do better
 		Job: func(ctx context.Context, stop <-chan struct{}) error {
 			var result report
+			shown := seen.begin()
 			err := p.check(ctx)
 			if err == nil {
-				run := p.work(p.source.Incoming(), "run", false)
+				run := p.pass(p.source.Incoming(), false, shown)
 				run.Stop = stop
 				result, err = p.do(ctx, run)
 			}
 			if newerSchema(err) {
-				each(result, nil)
+				seen.end(result, nil)
 				return err
 			}
-			each(result, err)
-			return nil // each has told of it
+			seen.end(result, err)
+			return nil // it was told of
 		},
 	}
 	return d.Run, p.close, nil
+}
+
+// daemonWatcher is told what a daemon does.
+type daemonWatcher interface {
+	next(time.Time)    // when a pass is due
+	begin() *progress  // of a pass
+	end(report, error) // of the same; either may be nil
 }
 
 // newerSchema tells an error that only another binary can mend.
@@ -177,8 +197,8 @@ func newerSchema(err error) bool {
 }
 
 // wireBackfill connects, and returns the work over o.From ≤ time < o.To, or on the part of it that
-// o names. update is told of each finished slice.
-func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOptions, update func(done, total int)) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
+// o names. shown is told of each finished slice.
+func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOptions, shown *progress) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
 	p, err := joinParts(cfg, log, time.Time{}, o.DryRun)
 	if err != nil {
 		return nil, nil, err
@@ -188,7 +208,7 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 			return nil, err
 		}
 		fewerCollections(400, passMemory)
-		run, err := p.backfill(ctx, o, update)
+		run, err := p.backfill(ctx, o, shown)
 		if err != nil {
 			return nil, o.shard.named(err)
 		}
@@ -198,7 +218,7 @@ func wireBackfill(_ context.Context, cfg Config, log *zap.Logger, o backfillOpti
 }
 
 // backfill prepares the work on a range or on one part of it.
-func (p *parts) backfill(ctx context.Context, o backfillOptions, update func(done, total int)) (*worker.Run, error) {
+func (p *parts) backfill(ctx context.Context, o backfillOptions, shown *progress) (*worker.Run, error) {
 	within := dayRange{From: o.From, To: o.To}
 	var part *worker.Part
 	if o.shard.given() {
@@ -210,15 +230,17 @@ func (p *parts) backfill(ctx context.Context, o backfillOptions, update func(don
 		p.log.Info("backfill of a part", zap.Int("part", part.Number), zap.Int("of", part.Of), zap.Time("from", part.From), zap.Time("to", part.To))
 	}
 	days := p.source.Days(within.From, within.To)
-	days.Progress = func(upTo time.Time) { update(within.minutes(upTo)) }
+	shown.through(within.From, within.To)
+	days.GoingOn, days.Progress = shown.goneOn, shown.upTo
 	run := p.work(days, "backfill", o.DryRun)
+	run.Progress = linesTo(shown)
 	run.Part = part
 	return run, nil
 }
 
-// wireMerge reads the inputs and hands every document to out, whose error ends it.
-func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, inputs []mergeInput, out printer) (mergeReport, error) {
-	options := logOptions(cfg, o.logFiles, inputs)
+// wireMerge reads the inputs, tells shown of it, and hands every document to out, whose error ends it.
+func wireMerge(ctx context.Context, cfg Config, o mergeOptions, inputs []mergeInput, shown *progress, out printer) (mergeReport, error) {
+	options := logOptions(cfg, o.logFiles, inputs, shown)
 	options.MaxMemory, options.Explain = o.MaxMemory, o.Explain
 	var result maillog.Report
 	var err error
@@ -233,22 +255,23 @@ func wireMerge(ctx context.Context, cfg Config, _ *zap.Logger, o mergeOptions, i
 	return mergeReportOf(result), err
 }
 
-// wireRead reads the logs and hands every document to each, which may keep it and whose error ends it.
-func wireRead(ctx context.Context, cfg Config, l logFiles, inputs []mergeInput, each func(*message.Document) error) (mergeReport, error) {
-	result, err := maillog.Merge(ctx, logOptions(cfg, l, inputs), each)
+// wireRead reads the logs, tells shown of it, and hands every document to each, which may keep it and whose error ends it.
+func wireRead(ctx context.Context, cfg Config, l logFiles, inputs []mergeInput, shown *progress, each func(*message.Document) error) (mergeReport, error) {
+	result, err := maillog.Merge(ctx, logOptions(cfg, l, inputs, shown), each)
 	if brokenOff(err) {
 		err = codedError{exitSource, err}
 	}
 	return mergeReportOf(result), err
 }
 
-func logOptions(cfg Config, l logFiles, inputs []mergeInput) maillog.Options {
+func logOptions(cfg Config, l logFiles, inputs []mergeInput, shown *progress) maillog.Options {
 	in := make([]maillog.Input, len(inputs))
-	for i, x := range inputs {
+	for i, x := range shown.over(inputs) {
 		in[i] = maillog.Input{Name: x.Name, Open: x.Open, ModTime: x.ModTime}
 	}
 	return maillog.Options{
 		Inputs: in, Year: l.Year, Zone: l.Zone, Window: l.Window, MaxMemory: defaultMaxMemory, Message: message.Options{LocalDomains: cfg.LocalDomains},
+		Progress: shown.read,
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 // wireVerify connects, and returns the comparison over o.From ≤ time < o.To.
-// found is told of each difference, update of each finished slice.
-func wireVerify(_ context.Context, cfg Config, log *zap.Logger, o verifyOptions, found func(difference) error, update func(done, total int)) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
+// found is told of each difference, shown of each finished slice.
+func wireVerify(_ context.Context, cfg Config, log *zap.Logger, o verifyOptions, found func(difference) error, shown *progress) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
 	p, err := joinParts(cfg, log, time.Time{}, true)
 	if err != nil {
 		return nil, nil, err
@@ -24,12 +24,16 @@ func wireVerify(_ context.Context, cfg Config, log *zap.Logger, o verifyOptions,
 			return nil, err
 		}
 		documents := p.client.Documents(cfg.Target)
+		shown.through(o.From, o.To)
 		v := &worker.Verify{
 			Range: p.source.Range(o.From, o.To), Target: documents, Archive: documents,
 			Options: message.Options{LocalDomains: cfg.LocalDomains}, Heal: o.Heal, DryRun: o.DryRun,
 			Concurrency: cfg.MaxConcurrency, MaxRuntime: cfg.MaxRuntime, Logger: log,
-			Found:    func(d worker.Difference) error { return found(d) },
-			Progress: func(upTo time.Time) { update(o.minutes(upTo)) },
+			Found: func(d worker.Difference) error { return found(d) },
+			Progress: func(upTo time.Time, sofar worker.VerifyReport) {
+				shown.upTo(upTo)
+				shown.count(sofar.Lines)
+			},
 		}
 		if o.Quick {
 			v.Outlines = documents
@@ -67,7 +71,7 @@ func targetError(target string, err error) error {
 
 // wireRebuild connects, and returns the work on the documents of a range of
 // arrival, or on all.
-func wireRebuild(_ context.Context, cfg Config, log *zap.Logger, o rebuildOptions, update func(done, total int)) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
+func wireRebuild(_ context.Context, cfg Config, log *zap.Logger, o rebuildOptions, shown *progress) (work func(context.Context) (report, error), closeAll func(context.Context) error, err error) {
 	client, err := connect(cfg, log)
 	if err != nil {
 		return nil, nil, err
@@ -93,10 +97,14 @@ func wireRebuild(_ context.Context, cfg Config, log *zap.Logger, o rebuildOption
 				o.From, o.To = first, last.Add(time.Millisecond)
 			}
 		}
+		shown.through(o.From, o.To)
 		r := &worker.Rebuild{
 			Target: documents, Archive: documents, Options: message.Options{LocalDomains: cfg.LocalDomains}, From: o.From, To: o.To,
 			Concurrency: cfg.MaxConcurrency, DryRun: o.DryRun, MaxRuntime: cfg.MaxRuntime, Logger: log,
-			Progress: func(upTo time.Time) { update(o.minutes(upTo)) },
+			Progress: func(upTo time.Time, sofar worker.Report) {
+				shown.upTo(upTo)
+				shown.count(sofar.Documents)
+			},
 		}
 		result, err := r.Do(ctx)
 		if err != nil && result.Documents == 0 && !errors.Is(err, worker.ErrSpared) {

@@ -3,84 +3,26 @@ package badinput
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-	"unsafe"
 
 	"github.com/postweave/postweave/test/site"
+	"github.com/postweave/postweave/test/terminal"
 )
-
-// terminal opens a pseudo terminal: what is written to its far end can be read from the near one.
-func terminal(t *testing.T) (near, far *os.File) {
-	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminals here: %v", err)
-	}
-	t.Cleanup(func() { near.Close() })
-	control := func(request uintptr, arg unsafe.Pointer) error {
-		if _, _, code := syscall.Syscall(syscall.SYS_IOCTL, near.Fd(), request, uintptr(arg)); code != 0 {
-			return code
-		}
-		return nil
-	}
-	var locked, number int32
-	size := [4]uint16{50, 200, 0, 0}
-	if err := control(syscall.TIOCSPTLCK, unsafe.Pointer(&locked)); err != nil {
-		t.Skipf("no pseudo terminals here: %v", err)
-	}
-	if err := control(syscall.TIOCGPTN, unsafe.Pointer(&number)); err != nil {
-		t.Skipf("no pseudo terminals here: %v", err)
-	}
-	if err := control(syscall.TIOCSWINSZ, unsafe.Pointer(&size)); err != nil {
-		t.Skipf("no pseudo terminals here: %v", err)
-	}
-	far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminals here: %v", err)
-	}
-	t.Cleanup(func() { far.Close() })
-	return near, far
-}
 
 // onTerminal runs a command whose output and what it says go to a terminal, and returns what came there.
 func onTerminal(t *testing.T, s *site.Site, args ...string) string {
 	t.Helper()
-	near, far := terminal(t)
+	near, far := terminal.Open(t, 200)
+	rest := terminal.Read(t, near, far)
 	prepared, _, _ := s.Command(args...)
 	cmd := exec.CommandContext(t.Context(), prepared.Path, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = prepared.Env, far, far
-	got := make(chan []byte)
-	go func() {
-		var all []byte
-		part := make([]byte, 64<<10)
-		for {
-			n, err := near.Read(part)
-			all = append(all, part[:n]...)
-			if err != nil || bytes.HasSuffix(all, []byte("the end\r\n")) {
-				got <- all
-				return
-			}
-		}
-	}()
 	if err := cmd.Run(); err != nil {
 		t.Errorf("%.100q: %v", args, err)
 	}
-	if _, err := far.WriteString("the end\n"); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case all := <-got:
-		return strings.TrimSuffix(strings.ReplaceAll(string(all), "\r\n", "\n"), "the end\n")
-	case <-time.After(time.Minute):
-		t.Fatal("the terminal shows no end")
-		return ""
-	}
+	return strings.ReplaceAll(rest(), "\r\n", "\n")
 }
 
 // On a terminal JSON has the same values as elsewhere, and nothing that the terminal acts on. So have tables,

@@ -35,6 +35,8 @@ type Options struct {
 	// in the end.
 	SpillDir string
 	Message  message.Options
+	// Progress is told, block by block and from one goroutine, how many lines more were taken up. It may be nil.
+	Progress func(lines int64)
 	// Explain fills Report.Shapes.
 	Explain bool
 }

@@ -16,6 +16,9 @@ type source struct {
 	block *block
 	next  int // line of the block
 
+	progress func(lines int64) // see Options
+	told     int64             // lines
+
 	// Blocks go round: read ahead, merged, and read into again.
 	ahead, free chan *block // nil until the goroutine runs
 	stop        chan struct{}
@@ -25,7 +28,7 @@ type source struct {
 const blocksAhead = 4
 
 func newSource(in Input, o *Options) *source {
-	return &source{Input: in, log: newLogReader(in, o), block: new(block)}
+	return &source{Input: in, log: newLogReader(in, o), block: new(block), progress: o.Progress}
 }
 
 func newLogReader(in Input, o *Options) *logReader {
@@ -61,7 +64,10 @@ func (s *source) probe(o *Options, keep bool) error {
 // fill takes the next block. While it is not there yet, meanwhile says what else is waited for and is called again once
 // that is there. It leaves an empty block at the end, and where the context ends the wait.
 func (s *source) fill(ctx context.Context, meanwhile func() <-chan struct{}) {
-	s.next = 0
+	if s.next = 0; s.progress != nil {
+		s.progress(s.block.counts.lines - s.told)
+		s.told = s.block.counts.lines
+	}
 	if s.block.last {
 		s.block.lines = nil
 		return
