@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,6 +59,8 @@ func TestBarLeavesTheResultsAlone(t *testing.T) {
 	}
 }
 
+var colours = regexp.MustCompile("\x1b\\[[0-9]+m")
+
 // barBeside merges the parts of a log with a wait between them. The results go to the terminal as well, or not.
 func barBeside(t *testing.T, log []string, output string, both bool) {
 	args := []string{"merge", "--year", "2026", "-o", output}
@@ -74,7 +77,7 @@ func barBeside(t *testing.T, log []string, output string, both bool) {
 	if code := run(t.Context(), args, slowLog(t, barAfter+3*barEvery, log...), stdout, far, nil); code != exitComplete {
 		t.Errorf("exit %d", code)
 	}
-	written := rest()
+	written := colours.ReplaceAllString(rest(), "")
 	want := "postweave: 1,200 lines merged into 600 messages\n"
 	if both {
 		want = squeezed(plain.String()) + want
