@@ -15,6 +15,7 @@ type hit struct {
 	Source      json.RawMessage
 	Fields      map[string]json.RawMessage
 	Sort        json.RawMessage // for search_after
+	Inner       json.RawMessage // inner hits
 	taken       bool            // its document went to a source
 }
 
@@ -111,6 +112,8 @@ func (s *scanner) hit(h *hit, source func(*scanner) bool) bool {
 			h.Source = raw
 		case "sort":
 			h.Sort = raw
+		case "inner_hits":
+			h.Inner = raw
 		case "fields":
 			h.Fields, ok = rawMembers(raw)
 		}

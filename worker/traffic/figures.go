@@ -18,10 +18,13 @@ type Figures struct {
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
 
-	Totals        Totals   `json:"totals"`
-	Time          Timeline `json:"time"`
-	Outcomes      Outcomes `json:"outcomes"`
-	DeliveryTimes []Span   `json:"delivery_times"`
+	Totals Totals   `json:"totals"`
+	Time   Timeline `json:"time"`
+	// Outcomes are the messages by their status, RecipientOutcomes their recipients by theirs: the sums of counts.*, exact beyond every
+	// cap. In the order of [Statuses], without those that none has.
+	Outcomes          []Count `json:"outcomes"`
+	RecipientOutcomes []Count `json:"recipient_outcomes"`
+	DeliveryTimes     []Span  `json:"delivery_times"`
 
 	// Senders counts messages by envelope sender ("<>" is the null sender), SenderDomains by the part behind its last @.
 	Senders       Ranking `json:"senders"`
@@ -64,12 +67,6 @@ type Totals struct {
 	// Recipients of the messages, those refused at RCPT included: the sum of counts.total.
 	Recipients int64 `json:"recipients"`
 	Bytes      int64 `json:"bytes"`
-}
-
-// Outcomes are the messages and their recipients by status, without those that have none of either, in the order of [Statuses].
-type Outcomes struct {
-	Messages   []Count `json:"messages"`   // by the message's status
-	Recipients []Count `json:"recipients"` // by the recipient's: the sums of counts.*, exact beyond every cap
 }
 
 // Count is how many there are of a status.

@@ -11,7 +11,7 @@ func (t *Tally) Figures() Figures {
 	top := t.opts.Top
 	f := Figures{
 		Since: t.opts.Since.UTC(), Until: t.opts.Until.UTC(), Totals: t.totals,
-		Outcomes:      Outcomes{Messages: ByStatus(t.messages), Recipients: ByStatus(t.byStatus())},
+		Outcomes: ByStatus(t.messages), RecipientOutcomes: ByStatus(t.byStatus()),
 		DeliveryTimes: append([]Span{}, t.spans...),
 		Senders:       ranking(&t.senders, top), SenderDomains: ranking(&t.senderDomains, top), Recipients: ranking(&t.to, top),
 		RecipientDomains: t.destinations(top), Clients: t.clients(top), Users: ranking(&t.users, top), Servers: ranking(&t.servers, top),

@@ -8,7 +8,7 @@ import (
 
 // Timeline is the messages and rejects in time.
 type Timeline struct {
-	// Step is the length of a bucket in seconds: the shortest of a minute, 5, 15 or 30 minutes, 1, 3, 6 or 12 hours, a day, a week and
+	// Step is the length of a bucket in seconds: the shortest of 1, 5, 15 or 30 seconds, 1, 5, 15 or 30 minutes, 1, 3, 6 or 12 hours, a day, a week and
 	// multiples of it, with which there are [MostBuckets] at most from the range's beginning to its end. A side of the range that is open
 	// ends at the first or the last arrival. 0 where there is nothing to count.
 	Step int64 `json:"step"`
@@ -39,6 +39,7 @@ type Step int64
 const minute Step = 60_000
 
 var steps = []Step{
+	1000, 5000, 15_000, 30_000,
 	minute, 5 * minute, 15 * minute, 30 * minute, 60 * minute, 180 * minute, 360 * minute, 720 * minute, 1440 * minute,
 	week, 4 * week, 40 * week, 400 * week, 4000 * week, 40_000 * week,
 }

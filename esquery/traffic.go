@@ -1,0 +1,131 @@
+package esquery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/traffic"
+)
+
+// Traffic returns the figures of the messages that a selection fits, counted by Elasticsearch: three searches of one point in time,
+// whatever there is to count. They are those that a [traffic.Tally] makes of the same documents. Where the target has several shards, a list may
+// miss what each of them has little of; a note then says by how much a figure may be short.
+func (d *Documents) Traffic(ctx context.Context, sel message.Selection, top int) (traffic.Figures, error) {
+	var f traffic.Figures
+	var err error
+	for range maxReopened {
+		if f, err = d.traffic(ctx, sel, top); !lost(err) {
+			break
+		}
+	}
+	return f, err
+}
+
+func (d *Documents) traffic(ctx context.Context, sel message.Selection, top int) (traffic.Figures, error) {
+	p, err := d.openPIT(ctx)
+	if err != nil {
+		return traffic.Figures{}, err
+	}
+	defer p.close(ctx)
+	o := traffic.Options{Top: top, Since: sel.Since, Until: sel.Until}
+	c := trafficCount{pit: p, query: selectionQuery(&sel), top: o.TopOrDefault(), f: traffic.NewTally(o).Figures()}
+	if found, err := c.extent(ctx); err != nil || !found {
+		return c.f, err
+	}
+	if err := c.messages(ctx); err != nil {
+		return c.f, err
+	}
+	if err := c.recipients(ctx); err != nil {
+		return c.f, err
+	}
+	c.f.Notes = append(c.f.Notes, traffic.HiddenNote(c.f.Totals.Recipients, c.shown)...)
+	return c.f, nil
+}
+
+// trafficCount is one count under way.
+type trafficCount struct {
+	pit   *pit
+	query object
+	top   int
+	shown int64 // recipients that documents hold
+	f     traffic.Figures
+}
+
+// fromEachShard is how many entries of a list each shard hands in, at least. Where there is one shard, what is listed is exact with any number.
+const fromEachShard = 5000
+
+// ask sends a search for aggregations, and decodes them.
+func (c *trafficCount) ask(ctx context.Context, op string, body object, into any) (*searchAnswer, error) {
+	body["query"], body["track_total_hits"] = c.query, false
+	if body["size"] == nil {
+		body["size"] = 0
+	}
+	a, err := c.pit.search(ctx, op, body)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(a.Aggregations, into); err != nil {
+		return nil, &Error{Class: ClassUnavailable, Op: op, Err: fmt.Errorf("the answer holds other aggregations than were asked for (%T)", err)}
+	}
+	return a, nil
+}
+
+// extent finds the first and the last arrival. found is false where nothing fits.
+func (c *trafficCount) extent(ctx context.Context) (found bool, err error) {
+	var answer struct{ First, Last struct{ Value *float64 } }
+	_, err = c.ask(ctx, "find the extent of the messages", object{"aggs": object{
+		"first": object{"min": object{"field": "@timestamp"}}, "last": object{"max": object{"field": "@timestamp"}},
+	}}, &answer)
+	if err != nil || answer.First.Value == nil || answer.Last.Value == nil {
+		return false, err
+	}
+	c.f.First, c.f.Last = time.UnixMilli(int64(*answer.First.Value)).UTC(), time.UnixMilli(int64(*answer.Last.Value)).UTC()
+	return true, nil
+}
+
+// The parts of aggregations.
+
+// termsAgg lists the values of a field, those that most documents have first. Of equal ones the first by name; that is Elasticsearch's own
+// order too.
+func (c *trafficCount) termsAgg(field string, size int, aggs object) object {
+	agg := object{"terms": object{"field": field, "size": size, "shard_size": max(fromEachShard, size)}}
+	if len(aggs) > 0 {
+		agg["aggs"] = aggs
+	}
+	return agg
+}
+
+func sumAgg(field string) object { return object{"sum": object{"field": field}} }
+
+func filterAgg(query, aggs object) object { return object{"filter": query, "aggs": aggs} }
+
+// number is the answer to a sum.
+type sumAnswer struct{ Value float64 }
+
+func (s sumAnswer) int() int64 { return whole64(s.Value) }
+
+// whole64 makes a whole number of one that Elasticsearch sums up as a double.
+func whole64(f float64) int64 {
+	if f >= 1<<63 {
+		return 1<<63 - 1
+	}
+	return int64(f)
+}
+
+// termsAnswer is a list of values.
+type termsAnswer[B any] struct {
+	Error   int64 `json:"doc_count_error_upper_bound"`
+	Others  int64 `json:"sum_other_doc_count"`
+	Buckets []B
+}
+
+// note says that a list of several shards may be short.
+func (c *trafficCount) note(section string, atMost int64) {
+	if atMost > 0 {
+		c.f.Notes = append(c.f.Notes, traffic.Note{Section: section, Text: fmt.Sprintf(
+			"the target has several shards, which do not tell all they have; what is listed may be up to %d too few", atMost)})
+	}
+}
