@@ -38,7 +38,7 @@ type action interface {
 // commands lists the commands in the order of the overview.
 func commands() []command {
 	return []command{
-		runCommand, daemonCommand, backfillCommand, mergeCommand, traceCommand, setupCommand, checkCommand,
+		runCommand, daemonCommand, backfillCommand, mergeCommand, traceCommand, reportCommand, setupCommand, checkCommand,
 		verifyCommand, rebuildCommand,
 		versionCommand, completionCommand, helpCommand,
 	}

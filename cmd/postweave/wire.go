@@ -15,6 +15,7 @@ import (
 	"github.com/postweave/postweave/worker/journey"
 	"github.com/postweave/postweave/worker/maillog"
 	"github.com/postweave/postweave/worker/message"
+	"github.com/postweave/postweave/worker/traffic"
 )
 
 // This file is the one place that joins the parts: worker knows no
@@ -291,6 +292,16 @@ func wireTrace(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions,
 	}
 	defer client.Close()
 	return client.Documents(cfg.Target).Each(ctx, o.trace(), func(source []byte) error { return emit(storedDocument(source)) })
+}
+
+// wireTraffic has the index count what a selection fits.
+func wireTraffic(ctx context.Context, cfg Config, log *zap.Logger, sel message.Selection, top int) (traffic.Figures, error) {
+	client, err := connect(cfg, log)
+	if err != nil {
+		return traffic.Figures{}, err
+	}
+	defer client.Close()
+	return client.Documents(cfg.Target).Traffic(ctx, sel, top)
 }
 
 // wireFollow finds the same messages, and the journeys that they are on.

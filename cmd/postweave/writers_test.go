@@ -14,7 +14,7 @@ import (
 // visible, writes JSON, writes nothing but texts of our own, or only looks.
 var mayWrite = []string{
 	"newPrinter", "newTracePrinter", "newRecipientPrinter", "newJSONPrinter", "newTablePrinter", "newCSVPrinter", "newJourneyPrinter", "newJourneyCSV", "newShownPrinter", "newTable",
-	"newLogger", "shareScreen", "screenOf", "writeUsage", "writeCommandHelp", "writeEnvironment", "writeExitCodes",
+	"newFiguresPrinter", "newLogger", "shareScreen", "screenOf", "writeUsage", "writeCommandHelp", "writeEnvironment", "writeExitCodes",
 	"isTerminal", "terminalWidth", "logsJSON",
 }
 
