@@ -26,6 +26,10 @@ are the same from the index as from a log. What each of them counts stands in do
 file beside it, nothing fetched. -o text is tables; -o json one object; -o csv one section, safe
 for spreadsheets as trace's. Without -o it is html, and text where stdout is a terminal.
 
+The sections are totals, time, outcomes, recipient-outcomes, delivery-times, senders, sender-domains,
+recipients, recipient-domains, clients, users, servers, relays, slow-relays, biggest, bounces,
+deferrals and rejects.
+
 ` + selectionText,
 	example: `postweave report --since 30d > mail.html
 postweave report --since 1d -o text --section clients
@@ -65,7 +69,7 @@ func (o *figuresOptions) flags(f *flagSet) {
 	o.selectionFlags.flags(f)
 	f.choice(&o.Output, "o", []string{outputHTML, outputText, outputObject, outputCSV}, "output (default html; text where stdout is a terminal)")
 	f.toggle(&o.json, "json", "the same as -o json")
-	f.add(flagInfo{name: "section", meta: "NAME,…", usage: "only these: " + strings.Join(page.Sections, ", ")}, o.addSections)
+	f.add(flagInfo{name: "section", meta: "NAME,…", usage: "only these sections, with commas"}, o.addSections)
 	f.number(&o.Top, "top", 1, maxTop, fmt.Sprintf("most entries of a list (default %d)", traffic.DefaultTop))
 	o.fileFlag(f)
 	o.logFiles.flags(f)

@@ -61,7 +61,7 @@ var series = []struct {
 
 func (r *Report) timeView() *timeView {
 	t := &r.Figures.Time
-	step := stepText(t.Step)
+	step := perStep(t.Step)
 	return &timeView{
 		Step: step, Charts: []chart{messagesChart(t, step), volumeChart(t, step)}, Table: r.tableView(timeline(r.Figures)),
 	}
@@ -73,8 +73,8 @@ func messagesChart(t *traffic.Timeline, step string) chart {
 		most, all = max(most, t.Buckets[i].All()), all+t.Buckets[i].All()
 	}
 	top, ticks := scale(most, Thousands)
-	c := newChart(t, "messages", "Messages and rejects", "per "+step, ticks)
-	c.About = fmt.Sprintf("Bars of %s, %d of them; the highest is %s, all together are %s.", step, len(t.Buckets), Thousands(most), Thousands(all))
+	c := newChart(t, "messages", "Messages and rejects", step, ticks)
+	c.About = fmt.Sprintf("%d bars, one for %s; the highest is %s, all together are %s.", len(t.Buckets), stepText(t.Step), Thousands(most), Thousands(all))
 	sums := make([]int64, len(series))
 	for i := range t.Buckets {
 		below := int64(0)
@@ -97,8 +97,8 @@ func volumeChart(t *traffic.Timeline, step string) chart {
 		most, all = max(most, t.Buckets[i].Bytes), all+t.Buckets[i].Bytes
 	}
 	top, ticks := scale(most, bytesText)
-	c := newChart(t, "volume", "Volume of messages", "per "+step, ticks)
-	c.About = fmt.Sprintf("Bars of %s; the highest is %s, all together are %s.", step, bytesText(most), bytesText(all))
+	c := newChart(t, "volume", "Volume of messages", step, ticks)
+	c.About = fmt.Sprintf("%d bars, one for %s; the highest is %s, all together are %s.", len(t.Buckets), stepText(t.Step), bytesText(most), bytesText(all))
 	for i := range t.Buckets {
 		c.add(i, 0, t.Buckets[i].Bytes, top, "volume")
 	}

@@ -66,6 +66,7 @@ type tile struct{ Label, Value, About, Class string }
 // group is some tables under a heading.
 type group struct {
 	ID, Title string
+	Three     bool // columns, where it is wide
 	Tables    []tableView
 }
 
@@ -113,7 +114,7 @@ func (r *Report) groups() []group {
 	}
 	var out []group
 	for _, g := range groupings {
-		x := group{ID: g.id, Title: g.title}
+		x := group{ID: g.id, Title: g.title, Three: g.id == "outcomes"}
 		for _, section := range g.sections {
 			if r.shows(section) {
 				x.Tables = append(x.Tables, r.tableView(tables[section]))
@@ -234,3 +235,6 @@ func stepText(seconds int64) string {
 	}
 	return counted(seconds, "second", "seconds")
 }
+
+// perStep is the same for an axis: "per minute", "per 5 minutes".
+func perStep(seconds int64) string { return "per " + strings.TrimPrefix(stepText(seconds), "1 ") }

@@ -12,6 +12,7 @@ type tableView struct {
 	Rows                  []rowView
 	Others                []string // the cells of the last row behind its head, nothing where no more is there
 	Wide                  bool
+	Many                  bool // columns, of which each row is a block of its own where it is narrow
 }
 
 type headCell struct {
@@ -24,8 +25,11 @@ type rowView struct {
 	Lines []lineView
 	Bar   int // in percent, 0 for none
 	Class string
-	Cells []string
+	Cells []bodyCell
 }
+
+// bodyCell is a number with its column's title.
+type bodyCell struct{ Label, Text string }
 
 // lineView is one line of a row's head. Text that came with a mail is kept apart from what stands around it, so that its
 // direction turns nothing else.
@@ -52,12 +56,12 @@ func (r *Report) tableView(t Table) tableView {
 			x.Class = statusClass(row[0])
 		}
 		for i := 1; i < len(row); i++ {
-			x.Cells = append(x.Cells, Show(t.Columns[i].Kind, row[i]))
+			x.Cells = append(x.Cells, bodyCell{t.Columns[i].Title, Show(t.Columns[i].Kind, row[i])})
 		}
 		v.Rows = append(v.Rows, x)
 	}
 	v.Others = others(t)
-	v.Wide = len(t.Columns) > 5
+	v.Wide, v.Many = len(t.Columns) > 5, len(t.Columns) > 4
 	return v
 }
 
@@ -100,7 +104,7 @@ func (r *Report) biggestView(v tableView, t Table) tableView {
 				subject, {r.short(b.From) + " → " + to, "small", true},
 				{b.Time.Format("2006-01-02 15:04:05") + " · " + r.short(b.Status) + " · " + r.short(b.Host) + " " + r.short(b.QueueID), "small muted", true},
 			},
-			Bar: part(float64(b.Size), most), Cells: []string{bytesText(b.Size)},
+			Bar: part(float64(b.Size), most), Cells: []bodyCell{{"Size", bytesText(b.Size)}},
 		})
 	}
 	return v
@@ -133,7 +137,7 @@ func (r *Report) reasonView(v tableView, t Table) tableView {
 		if answer != "" {
 			lines = append(lines, lineView{r.short(answer), "small muted", true})
 		}
-		v.Rows = append(v.Rows, rowView{Lines: lines, Bar: percent(t, row, most), Cells: []string{Show(Number, row[last])}})
+		v.Rows = append(v.Rows, rowView{Lines: lines, Bar: percent(t, row, most), Cells: []bodyCell{{v.Head[1].Text, Show(Number, row[last])}}})
 	}
 	if t.Others > 0 {
 		v.Others = []string{Thousands(t.Others)}
