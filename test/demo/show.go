@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +23,7 @@ const (
 	binary      = "bin/postweave" // as "make build" names it: what is shown can be typed
 	urlVariable = "POSTWEAVE_ES_URL"
 
-	// Without a server as many lines are merged as fill a screen with messages.
-	shownLines = 250
+	shown = "C9E7A98634E" // a message that reached one of two
 )
 
 // demonstration is one showing.
@@ -77,6 +75,7 @@ func (d *demonstration) withServer(ctx context.Context, url string) error {
 		{"setup"},
 		{"run"},
 		{"trace", "--subject", "café", "--limit", "12"},
+		{"trace", "--show", shown},
 	} {
 		if err := d.postweave(ctx, url, args...); err != nil {
 			return err
@@ -89,18 +88,21 @@ func (d *demonstration) withServer(ctx context.Context, url string) error {
 Elasticsearch stays up until Ctrl-C. In another terminal:
 
   export %[1]s=%[2]s
-  %[3]s trace --status bounced --limit 10
-  %[3]s trace --to @grey.test --from app@corp.test
-  %[3]s trace --queue-id C9E7A98634E --json
+  %[3]s trace --status bounced --each recipient --limit 10
+  %[3]s trace --to alice --from app@ --follow-links --limit 5
+  %[3]s trace --queue-id %[4]s --json
+  %[3]s report --since 2026-11-22 > report.html
   curl -s "$%[1]s/postfix-messages/_search?q=status:expired&size=1&pretty"
 
-The raw lines are still in syslog-*, unchanged. "%[3]s run" once more finds nothing new and writes nothing.`, urlVariable, url, binary)
+The raw lines are still in syslog-*, unchanged. "%[3]s run" once more finds nothing new and writes nothing.`, urlVariable, url, binary, shown)
 	<-ctx.Done()
 	d.say("\nStopping Elasticsearch.")
 	return nil
 }
 
-var mergeCommand = fmt.Sprintf("gzip -dc %s | head -n %d | %s merge -o table --year %s -", logFile, shownLines, binary, logYear)
+var fromLog = []string{"-f", logFile, "--year", logYear}
+
+var mergeCommand = fmt.Sprintf("%s trace --text café %s", binary, strings.Join(fromLog, " "))
 
 // withoutServer shows what needs neither Java nor Elasticsearch.
 func (d *demonstration) withoutServer(ctx context.Context, missing error) error {
@@ -110,20 +112,14 @@ func (d *demonstration) withoutServer(ctx context.Context, missing error) error 
 	}
 	d.say(`
 The full demonstration runs a real Elasticsearch node, for which %s is missing here
-(Debian, Ubuntu: apt-get install openjdk-17-jdk-headless maven). To merge a log file
-postweave needs no server, so here are the first lines of that log:
-
-$ %s`, what, mergeCommand)
-	lines, err := firstLines(logFile, shownLines)
-	if err != nil {
-		return err
+(Debian, Ubuntu: apt-get install openjdk-17-jdk-headless maven). To look through a log
+postweave needs no server.`, what)
+	for _, args := range [][]string{{"trace", "--subject", "café", "--limit", "12"}, {"trace", "--show", shown}} {
+		if err := d.postweave(ctx, "", append(args, fromLog...)...); err != nil {
+			return err
+		}
 	}
-	cmd := d.command(ctx, "merge", "-o", "table", "--year", logYear, "-")
-	cmd.Stdin = strings.NewReader(lines)
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("postweave merge: %w", err)
-	}
-	d.say("\nTry it with your own: %s merge -o table /var/log/mail.log", binary)
+	d.say("\nTry it with your own: %[1]s trace -f /var/log/mail.log, or %[1]s report -f /var/log/mail.log > report.html", binary)
 	return nil
 }
 
@@ -173,19 +169,6 @@ func index(ctx context.Context, url string) (int, error) {
 	}
 	defer in.Close()
 	return esnode.LoadNDJSON(ctx, url, in, esnode.Daily("syslog-"), esnode.LoadOptions{Refresh: true})
-}
-
-func firstLines(name string, n int) (string, error) {
-	in, err := open(name)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	var b strings.Builder
-	for lines := bufio.NewScanner(in); n > 0 && lines.Scan(); n-- {
-		b.WriteString(lines.Text() + "\n")
-	}
-	return b.String(), nil
 }
 
 // unpacked is a gzip file being read.
