@@ -6,7 +6,7 @@
 //	go run ./test/demo          # or: make demo
 //	go run ./test/demo -once    # ends after the table
 //
-// Without a JDK, or without Maven to fetch Elasticsearch with, it merges the log
+// Without a JDK, or without Maven to fetch Elasticsearch with, it asks the log
 // file itself, which needs no server.
 package main
 
