@@ -82,9 +82,20 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, ", %s not understood", count(r.Unparsed, "line"))
 	}
 	if r.More {
-		b.WriteString(", more to do")
+		b.WriteString(", more to do" + r.goOn())
 	}
 	return b.String()
+}
+
+// goOn says who does what is left.
+func (r Report) goOn() string {
+	switch r.Command {
+	case "run":
+		return ": the next run goes on there"
+	case "backfill":
+		return ": the same command goes on there"
+	}
+	return "" // a rebuild's notes tell
 }
 
 func count(n int, what string) string {

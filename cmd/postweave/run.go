@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -121,9 +122,9 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 		err = errors.New("stopped by a signal")
 		switch {
 		case c.resumes:
-			err = errors.New("stopped by a signal; what was confirmed stays, the next run goes on from there")
+			err = fmt.Errorf("stopped by a signal; what was confirmed stays, the next run%s goes on from there", ofSame(c))
 		case c.service:
-			err = errors.New("stopped by a signal; what was written stays")
+			err = errors.New("stopped by a signal; what was written stays, run the command again for the rest")
 		}
 	}
 	switch {
@@ -134,6 +135,14 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 		a.sayError(err)
 	}
 	return code
+}
+
+// ofSame says that the range is part of what a backfill's place is kept for.
+func ofSame(c command) string {
+	if c.name == backfillCommand.name {
+		return " of the same command"
+	}
+	return ""
 }
 
 // configure gathers every mistake on the command line and in the environment.

@@ -65,5 +65,11 @@ func (o *setupOptions) run(ctx context.Context, a *app) error {
 		return a.printJSON(text)
 	}
 	done, err := wireSetup(ctx, a.cfg, a.logger, *o)
-	return a.reportOn(done, o.JSON, err)
+	if err := a.reportOn(done, o.JSON, err); err != nil {
+		return err
+	}
+	if !o.JSON && !o.DryRun {
+		a.say("next: postweave check looks at the source and the privileges, postweave run begins")
+	}
+	return nil
 }

@@ -72,6 +72,8 @@ Help:
   postweave help environment   every setting, as variable and as flag
   postweave help exit-codes    what the exit codes mean
 
+A command that takes long shows how far it is, and says so when it gets SIGUSR1.
+
 Try it without a server:
   postweave merge -o table /var/log/mail.log
 `
