@@ -28,7 +28,7 @@ func (p pace) with(s sample) pace {
 		return p
 	}
 	p = append(p, s)
-	for len(p) > 2 && s.at.Sub(p[1].at) > paceWindow {
+	for s.at.Sub(p[1].at) > paceWindow { // the last one is s
 		p = p[1:]
 	}
 	return p

@@ -147,7 +147,7 @@ func TestNoBar(t *testing.T) {
 		wait    time.Duration
 		args    []string
 	}{
-		"short work":        {columns: 200},
+		"short work":        {columns: 200, wait: barEvery + 50*time.Millisecond},
 		"JSON":              {columns: 200, wait: barAfter + 3*barEvery, args: []string{"--log-format", "json"}},
 		"a narrow terminal": {columns: narrowestScreen - 1, wait: barAfter + 3*barEvery},
 	} {

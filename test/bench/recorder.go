@@ -1,8 +1,11 @@
 package bench
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -20,6 +23,13 @@ type Recorder struct {
 	mu     sync.Mutex
 	kinds  map[string]int
 	all    int
+	search Sent
+}
+
+// Sent is a request as it was made.
+type Sent struct {
+	Path string // with its parameters
+	Body []byte
 }
 
 // Record starts a recorder before a node. It must be closed.
@@ -35,7 +45,10 @@ func Record(n *Node) (*Recorder, error) {
 	r := &Recorder{URL: "http://" + l.Addr().String(), kinds: map[string]int{}}
 	forward := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(to) }}
 	r.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		r.note(q)
+		if err := r.note(q); err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
 		forward.ServeHTTP(w, q)
 	})
 	go r.server.Serve(l) //nolint:errcheck // it ends by Close
@@ -45,7 +58,7 @@ func Record(n *Node) (*Recorder, error) {
 // Close ends it.
 func (r *Recorder) Close() error { return r.server.Shutdown(context.Background()) }
 
-func (r *Recorder) note(q *http.Request) {
+func (r *Recorder) note(q *http.Request) error {
 	kind := q.Method + " index"
 	if _, call, ok := strings.Cut(q.URL.Path, "/_"); ok { // without names of indices
 		call, _, _ = strings.Cut(call, "/")
@@ -55,6 +68,32 @@ func (r *Recorder) note(q *http.Request) {
 	defer r.mu.Unlock()
 	r.all++
 	r.kinds[kind]++
+	if !strings.HasSuffix(q.URL.Path, "/_search") {
+		return nil
+	}
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		return err
+	}
+	q.Body = io.NopCloser(bytes.NewReader(body))
+	if q.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		if body, err = io.ReadAll(z); err != nil {
+			return err
+		}
+	}
+	r.search = Sent{Path: q.URL.RequestURI(), Body: body}
+	return nil
+}
+
+// Search is the last search that was asked for.
+func (r *Recorder) Search() Sent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.search
 }
 
 // Taken is how many requests there have been since it was last asked, and of what kinds.

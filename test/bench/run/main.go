@@ -16,6 +16,9 @@ import (
 )
 
 func main() {
+	if bareSearch() {
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var o options

@@ -31,6 +31,7 @@ var topics = []topic{
 	{name: "growth-backfill", about: "a line of eight times the lines", work: growingBackfillWork},
 	{name: "history", about: "new lines, and none, behind ten times the history", work: historyWork},
 	{name: "shards", about: "two workers beside each other", work: shardsWork},
+	{name: "trace", about: "questions about a million messages, beside the bare searches", work: traceWork, rare: true},
 	{name: "reading", about: "other ways of reading, to choose from by measurement", work: readingWork, rare: true},
 	{name: "memory", about: "the most memory of long logs", work: memoryWork, rare: true, once: true},
 }
@@ -75,15 +76,17 @@ type sizes struct {
 	batch        int // lines that are new
 	memoryMerge  int
 	memoryOnNode int
+	trace        int // behind the index that questions are asked about
+	questions    int // of each kind, one after the other
 }
 
 var (
 	fullSizes = sizes{
 		copies: 40, merge: 80_000, day: 40_000, growthMerge: 20_000, historyDay: 800, historyDays: 5, batch: 10_000,
-		memoryMerge: 780_000, memoryOnNode: 156_000,
+		memoryMerge: 780_000, memoryOnNode: 156_000, trace: 860_000, questions: 10,
 	}
 	quickSizes = sizes{
 		copies: 2, merge: 1000, day: 400, growthMerge: 250, historyDay: 20, historyDays: 1, batch: 200,
-		memoryMerge: 2000, memoryOnNode: 800,
+		memoryMerge: 2000, memoryOnNode: 800, trace: 400, questions: 2,
 	}
 )
