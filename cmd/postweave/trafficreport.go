@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -152,7 +153,14 @@ func (o *figuresOptions) count(ctx context.Context, a *app) (traffic.Figures, er
 // source says where the messages lie.
 func (o *figuresOptions) source() string {
 	if o.given() {
-		return strings.Join(o.Files, ", ")
+		names := make([]string, len(o.Files)) // without their folders: a page is sent on
+		for i, path := range o.Files {
+			names[i] = filepath.Base(path)
+			if path == stdinName {
+				names[i] = "stdin"
+			}
+		}
+		return strings.Join(names, ", ")
 	}
 	return "Elasticsearch, " + o.target
 }

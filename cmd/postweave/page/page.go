@@ -193,7 +193,7 @@ func tiles(f *traffic.Figures) []tile {
 		{"Waiting", Thousands(waiting), "recipients deferred, queued or on hold", "wait"},
 		{"Rejected", Thousands(f.Totals.Rejects), "refused before they were taken", "refused"},
 		{"Volume", bytesText(f.Totals.Bytes), bytesText(mean) + " a message", ""},
-		{"Delivered within 10 s", share(quick, deliveries), "of " + counted(deliveries, "delivery", "deliveries"), ""},
+		{"Within 10\u00a0s", share(quick, deliveries), "of " + counted(deliveries, "delivery", "deliveries") + " took no longer", ""},
 		busiest(f),
 	}
 	return out
@@ -212,7 +212,7 @@ func busiest(f *traffic.Figures) tile {
 		return t
 	}
 	t.Value = Thousands(most.All())
-	t.About = "in " + stepText(f.Time.Step) + " from " + most.Start.Format("2006-01-02 15:04:05")
+	t.About = perStep(f.Time.Step) + ", " + most.Start.Format("2 Jan 2006, 15:04:05")
 	return t
 }
 
