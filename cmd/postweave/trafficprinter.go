@@ -86,6 +86,9 @@ func (p *figuresPrinter) textTable(t page.Table) error {
 	}
 	table := newTable(p.out, terminalWidth(p.w), columns...)
 	for _, row := range t.Rows {
+		if t.Section == "time" && !slices.ContainsFunc(row[1:], func(cell any) bool { return cell != int64(0) }) {
+			continue // of a hundred steps of time most may be empty
+		}
 		cells := make([]string, len(row))
 		for i := range row {
 			cells[i] = page.Show(t.Columns[i].Kind, row[i])

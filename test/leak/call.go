@@ -36,7 +36,7 @@ func (k *Known) InCall(c *exec.Cmd, stdout, stderr string) []Find {
 // shows tells whether what a call prints on stdout is a result that may, or
 // has to, hold mail data or an example of it.
 func shows(args []string) bool {
-	return len(args) == 0 || slices.Contains([]string{"merge", "trace", "help", "completion"}, args[0]) ||
+	return len(args) == 0 || slices.Contains([]string{"merge", "trace", "report", "help", "completion"}, args[0]) ||
 		slices.ContainsFunc(args, func(a string) bool { return a == "--help" || a == "-h" || strings.HasPrefix(a, "--print") })
 }
 

@@ -15,7 +15,7 @@ type Options struct {
 	Top int
 	// Since and Until are the range that was asked for; zero where it is open. They select nothing.
 	Since, Until time.Time
-	// Memory bounds each list of names while documents are counted, in bytes; 0 is [DefaultMemory]. There are 13 such lists. Where one is
+	// Memory bounds each list of names while documents are counted, in bytes; 0 is [DefaultMemory]. There are 16 such lists. Where one is
 	// full the names that count least are let go, and a note says by how much the rest may be short.
 	Memory int64
 }
@@ -245,4 +245,16 @@ func address(s string) string {
 		return ""
 	}
 	return a.Unmap().WithZone("").String()
+}
+
+// Names is how many names are kept in memory, in all lists together.
+func (t *Tally) Names() int {
+	n := 0
+	for _, list := range []*bounded[Entry]{&t.senders, &t.senderDomains, &t.to, &t.names, &t.addresses, &t.users, &t.servers} {
+		n += len(list.m)
+	}
+	for _, list := range []*bounded[int64]{&t.bounced.codes, &t.bounced.responses, &t.deferred.codes, &t.deferred.responses, &t.rejected, &t.rejectTexts} {
+		n += len(list.m)
+	}
+	return n + len(t.domains.m) + len(t.hosts.m) + len(t.hops.m)
 }
