@@ -12,12 +12,14 @@ TEST_TIMEOUT ?= 30m
 FAULTS_TIMEOUT ?= 60m
 # Further flags of bench, such as "-only merge -repeats 9": bin/bench -h lists them.
 BENCH ?=
+# Further flags of test-browser, such as "-args -screenshots $$PWD/docs/images".
+BROWSER ?=
 # What test-versions runs on, and which packages: those whose tests talk to a node.
 ES_VERSIONS ?= 8.15.0 8.19.0 9.2.0
 NODE_PACKAGES ?= $(shell $(GO) list -f '{{$$p := .ImportPath}}{{$$m := .Module.Path}}{{range .TestImports}}{{if or (eq . (print $$m "/test/esnode")) (eq . (print $$m "/test/site"))}}{{println $$p}}{{end}}{{end}}{{range .XTestImports}}{{if or (eq . (print $$m "/test/esnode")) (eq . (print $$m "/test/site"))}}{{println $$p}}{{end}}{{end}}' ./... | sort -u)
 
 # Folders with a Go module of their own, which ./... leaves out.
-OTHER_MODULES := test/faults tools
+OTHER_MODULES := test/faults test/browser tools
 
 # Where known vulnerabilities are looked up: https://, or file:// and a folder of OSV entries.
 VULN_DB ?= https://vuln.go.dev
@@ -87,6 +89,19 @@ test-versions: ## Run the tests that talk to a node on each of ES_VERSIONS (8.15
 test-postfix: ## Send mail through a real Postfix and compare documents, senders' and receivers' notes (needs root on Debian)
 	@CGO_ENABLED=0 $(GO) build -o bin/test-postfix ./test/postfix
 	@bin/test-postfix
+
+# The browser is the distribution's: nothing is fetched from anywhere else.
+.PHONY: test-browser
+test-browser: ## Look at the report's page in Chromium, at three widths, light and dark (as root on Debian it is installed)
+	@if [ -z "$${POSTWEAVE_TEST_CHROMIUM:-}" ] && ! command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then \
+		if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; \
+		else \
+			echo "no Chromium: install it (Debian: apt-get install chromium), or name one in POSTWEAVE_TEST_CHROMIUM" >&2; exit 1; \
+		fi; \
+	fi
+	@$(GO) -C test/browser vet ./...
+	@$(GO) -C test/browser test -count=1 -timeout 5m ./... $(BROWSER)
 
 # With nodes of their own that are killed, filled and starved: minutes, not seconds.
 .PHONY: test-faults

@@ -17,7 +17,9 @@ func (c *trafficCount) messages(ctx context.Context) error {
 	var answer messagesAnswer
 	body := object{
 		"size": c.top, "sort": []object{
-			{"size": object{"order": "desc"}}, {"@timestamp": object{"order": "asc"}}, {"host.name": object{"order": "asc"}},
+			{"size": object{"order": "desc"}},
+			{"@timestamp": object{"order": "asc"}},
+			{"host.name": object{"order": "asc"}},
 			{"queue_id": object{"order": "asc", "missing": "_last"}},
 		},
 		"_source":     []string{"@timestamp", "from", "subject", "size", "status", "host.name", "queue_id", "counts.total"},

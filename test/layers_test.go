@@ -41,13 +41,18 @@ func goList(t *testing.T, args ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-// The two pure packages stay free of everything that has a clock, a network or a
+// The pure packages stay free of everything that has a clock, a network or a
 // version of its own.
 func TestPurePackages(t *testing.T) {
-	const postlog, message = module + "/worker/postlog", module + "/worker/message"
+	const (
+		postlog, message = module + "/worker/postlog", module + "/worker/message"
+		traffic, page    = module + "/worker/traffic", module + "/cmd/postweave/page"
+	)
 	for pkg, allowed := range map[string][]string{
 		postlog: nil,
 		message: {postlog, "golang.org/x/text"},
+		traffic: {message, postlog, "golang.org/x/text"},
+		page:    {traffic, message, postlog, "golang.org/x/text"},
 	} {
 		for _, d := range dependencies(t, pkg) {
 			if !d.standard && !slices.ContainsFunc(allowed, d.in) {

@@ -169,8 +169,17 @@ func (o *figuresOptions) source() string {
 func (s *selectionFlags) words() string {
 	var out []string
 	for _, f := range []struct{ name, value string }{
-		{"from", s.From}, {"to", s.To}, {"text", s.Text}, {"subject", s.Subject}, {"message-id", s.MessageID}, {"queue-id", s.QueueID},
-		{"client", s.Client}, {"user", s.User}, {"relay", s.Relay}, {"server", s.Server}, {"status", s.Status},
+		{"from", s.From},
+		{"to", s.To},
+		{"text", s.Text},
+		{"subject", s.Subject},
+		{"message-id", s.MessageID},
+		{"queue-id", s.QueueID},
+		{"client", s.Client},
+		{"user", s.User},
+		{"relay", s.Relay},
+		{"server", s.Server},
+		{"status", s.Status},
 	} {
 		if f.value != "" {
 			out = append(out, f.name+" "+f.value)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -143,6 +144,27 @@ var calls = map[string]func(h *harm) []call{
 		}
 		return append(all, call{args: []string{"merge", h.log + "\x1b[2J\n\u202e"}, code: 1, echoes: true}, call{args: []string{"merge", "--timezone", nasty["quotes"], h.log}, code: 1, echoes: true})
 	},
+	"report": func(h *harm) []call {
+		var all []call
+		for _, from := range [][]string{{"--since", "2026-01-01"}, {"--year", "2026", "-f", h.log}} {
+			for _, output := range []string{"html", "text", "json"} {
+				all = append(all, call{args: append([]string{"report", "--top", "1000", "-o", output}, from...)})
+			}
+			for _, section := range []string{"senders", "recipients", "clients", "biggest", "bounces", "rejects", "totals"} {
+				all = append(all, call{args: append([]string{"report", "--top", "1000", "-o", "csv", "--section", section}, from...)})
+			}
+		}
+		flags := []string{"from", "to", "subject", "text", "client", "relay"}
+		for i, name := range slices.Sorted(maps.Keys(nasty)) {
+			value := argument(nasty[name])
+			c := call{args: []string{"report", "-o", []string{"html", "text"}[i/2%2], "--" + flags[i%len(flags)] + "=" + value}}
+			if len(value) > 8<<10 {
+				c.code = 1
+			}
+			all = append(all, c)
+		}
+		return append(all, call{args: []string{"report", "--section", nasty["escape sequences"]}, code: 1, echoes: true}, call{args: []string{"report", "-f", h.log + nasty["markup"]}, code: 1, echoes: true})
+	},
 	"setup": func(*harm) []call {
 		return append(both("setup"), call{args: []string{"setup", "--print", "template"}, pretty: true})
 	},
@@ -275,7 +297,10 @@ func (h *harm) unharmed(t *testing.T, c call) {
 		if !json.Valid([]byte(out)) {
 			t.Errorf("%s: no JSON", what)
 		}
-	case output == "ndjson" || slices.Contains(c.args, "--json"):
+	case output == "html":
+		safe(t, out)
+		markup(t, what, out)
+	case output == "ndjson" || output == "json" || slices.Contains(c.args, "--json"):
 		for line := range strings.Lines(out) {
 			if !json.Valid([]byte(line)) || bytes.ContainsFunc([]byte(strings.TrimSuffix(line, "\n")), func(r rune) bool { return r < 0x20 }) {
 				t.Errorf("%s: a line is no JSON: %.200q", what, line)
@@ -297,6 +322,25 @@ func (h *harm) unharmed(t *testing.T, c call) {
 	}
 	if c.few && rows > len(nasty)*len(places)+2 {
 		t.Errorf("%s: %d rows", what, rows)
+	}
+}
+
+// element finds what a page may not hold: what acts, what loads, and what a mail could close.
+var element = regexp.MustCompile(`(?i)<(script|img|iframe|object|embed|form|input|base|video|audio|a [^>]*href="[^#])|\son[a-z]+=["']`)
+
+// markup wants a page in which no value of a mail is markup.
+func markup(t *testing.T, what, out string) {
+	t.Helper()
+	if out == "" {
+		return
+	}
+	if found := element.FindString(out); found != "" {
+		t.Errorf("%s: the page holds %q", what, found)
+	}
+	for tag, n := range map[string]int{"<html": 1, "<title>": 1, "<style>": 1, "</style>": 1, "</body>": 1, "</html>": 1} {
+		if got := strings.Count(out, tag); got != n {
+			t.Errorf("%s: %s is there %d times, want %d", what, tag, got, n)
+		}
 	}
 }
 

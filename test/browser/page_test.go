@@ -69,10 +69,14 @@ type screen struct {
 }
 
 var screens = []screen{
-	{"phone", 375, 812, false, false}, {"phone-dark", 375, 812, true, false},
-	{"tablet", 768, 1024, false, false}, {"tablet-dark", 768, 1024, true, false},
-	{"desktop", 1440, 900, false, false}, {"desktop-dark", 1440, 900, true, false},
-	{"paper", 720, 1000, false, true}, {"paper-dark", 720, 1000, true, true},
+	{"phone", 375, 812, false, false},
+	{"phone-dark", 375, 812, true, false},
+	{"tablet", 768, 1024, false, false},
+	{"tablet-dark", 768, 1024, true, false},
+	{"desktop", 1440, 900, false, false},
+	{"desktop-dark", 1440, 900, true, false},
+	{"paper", 720, 1000, false, true},
+	{"paper-dark", 720, 1000, true, true},
 }
 
 // tab is a page in a browser, and what it said and asked for.

@@ -111,6 +111,11 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 			t.Errorf("%q: the reader sees something else than the worker", args)
 		}
 	}
+	args := []string{"report", "--json", "--since", "2026-01-01", "--top", "1000"}
+	all := worker.Must(args...)
+	if got := reader.Must(args...); got.Stdout != all.Stdout || !strings.Contains(got.Stdout, `"notes":[]`) || strings.Contains(got.Stdout, `"messages":0`) {
+		t.Errorf("%q: the reader sees something else than the worker, or nothing: %.300s", args, got.Stdout)
+	}
 }
 
 // A mail whose log is too long for its document, and one whose document is replaced

@@ -131,9 +131,14 @@ func TestSteps(t *testing.T) {
 		step   time.Duration
 		start  time.Time
 	}{
-		{time.Minute, time.Second, at}, {99 * time.Second, time.Second, at}, {3 * time.Minute, 5 * time.Second, at.Truncate(5 * time.Second)},
-		{time.Hour, time.Minute, at.Truncate(time.Minute)}, {24 * time.Hour, 15 * time.Minute, at.Truncate(15 * time.Minute)},
-		{7 * 24 * time.Hour, 3 * time.Hour, noon}, {30 * 24 * time.Hour, 12 * time.Hour, noon}, {90 * 24 * time.Hour, 24 * time.Hour, noon.Truncate(24 * time.Hour)},
+		{time.Minute, time.Second, at},
+		{99 * time.Second, time.Second, at},
+		{3 * time.Minute, 5 * time.Second, at.Truncate(5 * time.Second)},
+		{time.Hour, time.Minute, at.Truncate(time.Minute)},
+		{24 * time.Hour, 15 * time.Minute, at.Truncate(15 * time.Minute)},
+		{7 * 24 * time.Hour, 3 * time.Hour, noon},
+		{30 * 24 * time.Hour, 12 * time.Hour, noon},
+		{90 * 24 * time.Hour, 24 * time.Hour, noon.Truncate(24 * time.Hour)},
 		{365 * 24 * time.Hour, 7 * 24 * time.Hour, time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC)},
 		{3000 * 24 * time.Hour, 40 * 7 * 24 * time.Hour, time.Date(2026, 6, 15, 0, 0, 0, 0, time.UTC)},
 	} {

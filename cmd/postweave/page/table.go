@@ -68,8 +68,11 @@ func totals(f *traffic.Figures) Table {
 	t := Table{
 		Section: "totals", Title: "Totals", About: "Everything in the range.", Measure: -1,
 		Columns: []Column{
-			{"Messages", "messages", Number}, {"Recipients", "recipients", Number}, {"Volume", "bytes", Bytes},
-			{"Rejects", "rejects", Number}, {"Probes", "probes", Number},
+			{"Messages", "messages", Number},
+			{"Recipients", "recipients", Number},
+			{"Volume", "bytes", Bytes},
+			{"Rejects", "rejects", Number},
+			{"Probes", "probes", Number},
 		},
 	}
 	if (f.Totals != traffic.Totals{}) {
@@ -82,8 +85,13 @@ func timeline(f *traffic.Figures) Table {
 	t := Table{
 		Section: "time", Title: "Messages over time", About: "Messages and rejects by time of arrival (UTC) and outcome.", Measure: -1,
 		Columns: []Column{
-			{"From", "from", Time}, {"Sent", "sent", Number}, {"Deferred", "deferred", Number}, {"Bounced", "bounced", Number},
-			{"Rejected", "rejected", Number}, {"Other", "other", Number}, {"Volume", "bytes", Bytes},
+			{"From", "from", Time},
+			{"Sent", "sent", Number},
+			{"Deferred", "deferred", Number},
+			{"Bounced", "bounced", Number},
+			{"Rejected", "rejected", Number},
+			{"Other", "other", Number},
+			{"Volume", "bytes", Bytes},
 		},
 	}
 	for _, b := range f.Time.Buckets {
@@ -143,7 +151,10 @@ func destinations(f *traffic.Figures) Table {
 		Section: "recipient-domains", Title: "Top recipient domains", About: "Recipients by domain, and what became of them; bounced includes expired.",
 		Measure: 1, Others: f.RecipientDomains.Others, Of: "recipients",
 		Columns: []Column{
-			{"Domain", "domain", Name}, {"Recipients", "recipients", Number}, {"Sent", "sent", Number}, {"Deferred", "deferred", Number},
+			{"Domain", "domain", Name},
+			{"Recipients", "recipients", Number},
+			{"Sent", "sent", Number},
+			{"Deferred", "deferred", Number},
 			{"Bounced", "bounced", Number},
 		},
 	}
@@ -171,8 +182,15 @@ func biggest(f *traffic.Figures) Table {
 	t := Table{
 		Section: "biggest", Title: "Biggest messages", About: "By size, with the first of their recipients.", Measure: 1,
 		Columns: []Column{
-			{"Subject", "subject", Name}, {"Size", "bytes", Bytes}, {"From", "sender", Text}, {"To", "recipient", Text}, {"Recipients", "recipients", Number},
-			{"Time", "time", Time}, {"Status", "status", Text}, {"Host", "host", Text}, {"Queue ID", "queue_id", Text},
+			{"Subject", "subject", Name},
+			{"Size", "bytes", Bytes},
+			{"From", "sender", Text},
+			{"To", "recipient", Text},
+			{"Recipients", "recipients", Number},
+			{"Time", "time", Time},
+			{"Status", "status", Text},
+			{"Host", "host", Text},
+			{"Queue ID", "queue_id", Text},
 		},
 	}
 	for _, b := range f.Biggest {
@@ -197,7 +215,11 @@ func refusals(f *traffic.Figures) Table {
 		Section: "rejects", Title: "Why mail was rejected", About: "Mail that was refused before it was taken, by stage of the session, reply and status code.",
 		Measure: 5, Others: f.Rejects.Others, Of: "rejects",
 		Columns: []Column{
-			{"Stage", "stage", Name}, {"Reply", "code", Text}, {"Code", "dsn", Text}, {"Meaning", "meaning", Text}, {"Most frequent answer", "example", Text},
+			{"Stage", "stage", Name},
+			{"Reply", "code", Text},
+			{"Code", "dsn", Text},
+			{"Meaning", "meaning", Text},
+			{"Most frequent answer", "example", Text},
 			{"Rejects", "rejects", Number},
 		},
 	}

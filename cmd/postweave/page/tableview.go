@@ -74,9 +74,9 @@ func (r *Report) nameLine(t Table, cell any) lineView {
 }
 
 func statusClass(cell any) string {
-	switch cell {
+	switch status, _ := cell.(string); status {
 	case "sent", "deferred", "rejected":
-		return cell.(string) //nolint:errcheck // it is one of these
+		return status
 	case "bounced", "expired":
 		return "bounced"
 	}
@@ -101,7 +101,8 @@ func (r *Report) biggestView(v tableView, t Table) tableView {
 		}
 		v.Rows = append(v.Rows, rowView{
 			Lines: []lineView{
-				subject, {r.short(b.From) + " → " + to, "small", true},
+				subject,
+				{r.short(b.From) + " → " + to, "small", true},
 				{b.Time.Format("2006-01-02 15:04:05") + " · " + r.short(b.Status) + " · " + r.short(b.Host) + " " + r.short(b.QueueID), "small muted", true},
 			},
 			Bar: part(float64(b.Size), most), Cells: []bodyCell{{"Size", bytesText(b.Size)}},
