@@ -212,8 +212,12 @@ func TestTraceFollowsLinksInALog(t *testing.T) {
 	}
 	s, nowhere := journeySite(t), &site.Site{T: t}
 	for _, args := range [][]string{
-		{"--queue-id", "1A000003"}, {"--queue-id", "2B000008"}, {"--queue-id", "1A000009"}, {"--queue-id", "2B000001"},
-		{"--from", "@example.com", "--since", "2026-11-22"}, {"--to", "v@example.org", "--limit", "1"},
+		{"--queue-id", "1A000003"},
+		{"--queue-id", "2B000008"},
+		{"--queue-id", "1A000009"},
+		{"--queue-id", "2B000001"},
+		{"--from", "@example.com", "--since", "2026-11-22"},
+		{"--to", "v@example.org", "--limit", "1"},
 	} {
 		of := append([]string{"trace", "--follow-links", "--json"}, args...)
 		index, file := s.Must(of...).Stdout, nowhere.Must(append(of, "--year", "2026", "-f", log)...).Stdout

@@ -160,7 +160,8 @@ func (d *selected) recipient(rng *rand.Rand) (r struct {
 	OrigTo     string `json:"orig_to"`
 	Delay      float64
 	Relay      struct{ Hostname, IP, Name string }
-}) {
+},
+) {
 	if len(d.Recipients) > 0 {
 		r = d.Recipients[rng.IntN(len(d.Recipients))]
 	}
