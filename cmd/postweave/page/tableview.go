@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"strings"
 	"time"
 )
 
@@ -70,7 +71,7 @@ func (r *Report) nameLine(t Table, cell any) lineView {
 		return lineView{Text: at.UTC().Format("2006-01-02 15:04:05")}
 	}
 	s, _ := cell.(string)
-	return lineView{Text: r.short(s), Quoted: t.Columns[0].Kind == Name}
+	return lineView{Text: r.short(s), Quoted: true}
 }
 
 func statusClass(cell any) string {
@@ -186,4 +187,12 @@ func part(n, most float64) int {
 		return 0
 	}
 	return max(1, int(math.Round(n/most*100)))
+}
+
+// Parts are the text, divided where a line breaks rather than elsewhere: in front of an address's domain.
+func (l lineView) Parts() []string {
+	if at := strings.LastIndexByte(l.Text, '@'); at > 0 && l.Class == "" {
+		return []string{l.Text[:at], l.Text[at:]}
+	}
+	return []string{l.Text}
 }
