@@ -3,6 +3,7 @@ package esquery
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,10 +68,25 @@ func (c *trafficCount) ask(ctx context.Context, op string, body object, into any
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(a.Aggregations, into); err != nil {
-		return nil, &Error{Class: ClassUnavailable, Op: op, Err: fmt.Errorf("the answer holds other aggregations than were asked for (%T)", err)}
+	if !answered(body["aggs"], a.Aggregations) || json.Unmarshal(a.Aggregations, into) != nil {
+		return nil, &Error{Class: ClassUnavailable, Op: op, Err: errors.New("the answer holds other aggregations than were asked for"), Hint: hintNotElastic}
 	}
 	return a, nil
+}
+
+// answered tells whether there is something for each name: what is missing would read as nothing to count.
+func answered(asked any, answer json.RawMessage) bool {
+	var found map[string]json.RawMessage
+	if json.Unmarshal(answer, &found) != nil {
+		return false
+	}
+	aggs, _ := asked.(object)
+	for name := range aggs {
+		if len(found[name]) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // extent finds the first and the last arrival. found is false where nothing fits.

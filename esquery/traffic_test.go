@@ -334,3 +334,90 @@ func TestTrafficSaysWhereShardsAreShort(t *testing.T) {
 		t.Errorf("%+v, %d others", f.Totals, f.Senders.Others)
 	}
 }
+
+// halfway answers searches with what it is told to, one after another.
+type halfway struct {
+	t       *testing.T
+	answers []string // to searches
+	bodies  []string
+	opened  int
+}
+
+func (h *halfway) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	answer := `{"succeeded":true}`
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/_pit") && r.Method == http.MethodPost:
+		h.opened++
+		answer = `{"id":"p","_shards":{"total":1,"failed":0}}`
+	case r.URL.Path == "/_search":
+		if r.URL.Query().Get("allow_partial_search_results") != "false" {
+			h.t.Errorf("%s takes what is left of an answer", r.URL)
+		}
+		h.bodies = append(h.bodies, string(body))
+		answer = h.answers[min(len(h.bodies), len(h.answers))-1]
+	}
+	status := http.StatusOK
+	if strings.Contains(answer, "search_context_missing_exception") {
+		status = http.StatusNotFound
+	}
+	header := http.Header{"Content-Type": {"application/json"}, "X-Elastic-Product": {"Elasticsearch"}}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
+}
+
+const (
+	extentAnswer = `{"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{"first":{"value":1.0},"last":{"value":2.0}}}`
+	nothingFits  = `{"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{"first":{"value":null},"last":{"value":null}}}`
+)
+
+// Figures of a part of the documents would pass for all: whatever is not whole is an error, in each of the searches.
+func TestTrafficBelievesOnlyWholeAnswers(t *testing.T) {
+	whole := `{"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{"messages":{"doc_count":3},"rejects":{},"probes":{},"time":{}}}`
+	for what, answers := range map[string][]string{
+		"a shard failed":                {`{"_shards":{"total":2,"failed":1},"hits":{"hits":[]},"aggregations":{"first":{"value":1.0},"last":{"value":2.0}}}`},
+		"no shard":                      {`{"_shards":{"total":0,"failed":0},"hits":{"hits":[]},"aggregations":{"first":{"value":null},"last":{"value":null}}}`},
+		"timed out":                     {`{"timed_out":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{"first":{"value":1.0},"last":{"value":2.0}}}`},
+		"no aggregations":               {`{"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}`},
+		"one of two":                    {`{"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{"first":{"value":null}}}`},
+		"of another shape":              {`{"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{"first":7,"last":{"value":2.0}}}`},
+		"messages: a shard failed":      {extentAnswer, strings.Replace(whole, `"failed":0`, `"failed":1`, 1)},
+		"messages: without the rejects": {extentAnswer, strings.Replace(whole, `"rejects":{},`, "", 1)},
+		"recipients: none":              {extentAnswer, whole, `{"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{}}`},
+		"recipients: ended early":       {extentAnswer, whole, `{"terminated_early":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]},"aggregations":{"messages":{}}}`},
+	} {
+		h := &halfway{t: t, answers: answers}
+		if _, err := documentsOn(t, h).Traffic(t.Context(), message.Selection{}, 3); err == nil || len(h.bodies) != len(answers) {
+			t.Errorf("%s: %v after %d searches", what, err, len(h.bodies))
+		}
+	}
+}
+
+// A point in time that was lost is opened again, and what was counted before is forgotten.
+func TestTrafficBeginsAgainWhereItsPointInTimeIsLost(t *testing.T) {
+	lostAnswer := `{"error":{"type":"search_phase_execution_exception","root_cause":[{"type":"search_context_missing_exception"}]},"status":404}`
+	h := &halfway{t: t, answers: []string{extentAnswer, lostAnswer, nothingFits}}
+	f, err := documentsOn(t, h).Traffic(t.Context(), message.Selection{}, 3)
+	if err != nil || h.opened != 2 || !f.First.IsZero() || f.Totals.Messages != 0 {
+		t.Errorf("%v, opened %d times, %+v", err, h.opened, f.Totals)
+	}
+}
+
+// What a user asks for is a value in a query, and never its syntax.
+func TestTrafficQuotesWhatIsAskedFor(t *testing.T) {
+	const nasty = `"}}],"must":[{"match_all":{`
+	h := &halfway{t: t, answers: []string{nothingFits}}
+	if _, err := documentsOn(t, h).Traffic(t.Context(), message.Selection{Server: nasty, MessageID: nasty}, 3); err != nil {
+		t.Fatal(err)
+	}
+	var body struct {
+		Query struct {
+			Bool struct{ Filter []map[string]any }
+		}
+	}
+	if err := json.Unmarshal([]byte(h.bodies[0]), &body); err != nil || len(body.Query.Bool.Filter) != 2 {
+		t.Errorf("%v in %s", err, h.bodies[0])
+	}
+}
