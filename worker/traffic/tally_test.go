@@ -165,6 +165,26 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// A bucket begins at or before what is in it, before 1970 too.
+func TestBucketsBeforeTheEpoch(t *testing.T) {
+	at := time.Date(1969, 12, 31, 23, 59, 58, 0, time.UTC)
+	for _, until := range []time.Time{at.Add(time.Second), at.Add(time.Hour), at.AddDate(5, 0, 0)} {
+		f := figures(traffic.Options{Until: until}, mail(at, "a@b", 1, message.Sent))
+		first := f.Time.Buckets[0]
+		if first.Sent != 1 || first.Start.After(at) || !first.Start.Add(time.Duration(f.Time.Step)*time.Second).After(at) {
+			t.Errorf("until %s: %+v in steps of %d s", until, first, f.Time.Step)
+		}
+	}
+}
+
+// Sizes that no mail has add up to the largest number, and not to one below nothing.
+func TestSumsStopAtTheLargestNumber(t *testing.T) {
+	f := figures(traffic.Options{}, mail(noon, "a@b", math.MaxInt64, message.Sent), mail(noon, "a@b", math.MaxInt64, message.Sent))
+	if f.Totals.Bytes != math.MaxInt64 || f.Senders.Entries[0].Bytes != math.MaxInt64 || f.Time.Buckets[0].Bytes != math.MaxInt64 {
+		t.Errorf("%+v %+v", f.Totals, f.Senders)
+	}
+}
+
 // many are documents with much that is equal in them.
 func many(n int) []*message.Document {
 	r := rand.New(rand.NewPCG(3, 4))
