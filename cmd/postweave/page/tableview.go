@@ -52,7 +52,7 @@ func (r *Report) tableView(t Table) tableView {
 	}
 	most := largest(t)
 	for _, row := range t.Rows {
-		x := rowView{Lines: []lineView{r.nameLine(t, row[0])}, Bar: percent(t, row, most)}
+		x := rowView{Lines: []lineView{r.nameLine(row[0])}, Bar: percent(t, row, most)}
 		if t.Section == "outcomes" || t.Section == "recipient-outcomes" {
 			x.Class = statusClass(row[0])
 		}
@@ -66,7 +66,7 @@ func (r *Report) tableView(t Table) tableView {
 	return v
 }
 
-func (r *Report) nameLine(t Table, cell any) lineView {
+func (r *Report) nameLine(cell any) lineView {
 	if at, ok := cell.(time.Time); ok {
 		return lineView{Text: at.UTC().Format("2006-01-02 15:04:05")}
 	}
