@@ -5,50 +5,34 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/postweave/postweave/worker/message"
 	"github.com/postweave/postweave/worker/traffic"
 )
 
-// Traffic returns the figures of the messages that a selection fits, counted by Elasticsearch: three searches of one point in time,
-// whatever there is to count. They are those that a [traffic.Tally] makes of the same documents. Where the target has several shards, a list may
-// miss what each of them has little of; a note then says by how much a figure may be short.
+// Traffic returns the figures of the messages that a selection fits, counted by Elasticsearch: two searches, whatever there is to count. They
+// are those that a [traffic.Tally] makes of the same documents. Where the target has several shards, a list may miss what each of them has little
+// of; a note then says by how much a figure may be short.
+//
+// All figures come of one search, and so fit each other. There is no point in time: it would need privileges on the indices behind the alias,
+// where a reader has those on the alias.
 func (d *Documents) Traffic(ctx context.Context, sel message.Selection, top int) (traffic.Figures, error) {
-	var f traffic.Figures
-	var err error
-	for range maxReopened {
-		if f, err = d.traffic(ctx, sel, top); !lost(err) {
-			break
-		}
-	}
-	return f, err
-}
-
-func (d *Documents) traffic(ctx context.Context, sel message.Selection, top int) (traffic.Figures, error) {
-	p, err := d.openPIT(ctx)
-	if err != nil {
-		return traffic.Figures{}, err
-	}
-	defer p.close(ctx)
 	o := traffic.Options{Top: top, Since: sel.Since, Until: sel.Until}
-	c := trafficCount{pit: p, query: selectionQuery(&sel), top: o.TopOrDefault(), f: traffic.NewTally(o).Figures()}
+	c := trafficCount{docs: d, query: selectionQuery(&sel), top: o.TopOrDefault(), f: traffic.NewTally(o).Figures()}
 	if found, err := c.extent(ctx); err != nil || !found {
 		return c.f, err
 	}
-	if err := c.messages(ctx); err != nil {
-		return c.f, err
-	}
-	if err := c.recipients(ctx); err != nil {
-		return c.f, err
-	}
+	err := c.count(ctx)
 	c.f.Notes = append(c.f.Notes, traffic.HiddenNote(c.f.Totals.Recipients, c.shown)...)
-	return c.f, nil
+	return c.f, err
 }
 
 // trafficCount is one count under way.
 type trafficCount struct {
-	pit   *pit
+	docs  *Documents
 	query object
 	top   int
 	shown int64 // recipients that documents hold
@@ -64,7 +48,10 @@ func (c *trafficCount) ask(ctx context.Context, op string, body object, into any
 	if body["size"] == nil {
 		body["size"] = 0
 	}
-	a, err := c.pit.search(ctx, op, body)
+	a, err := c.docs.client.search(ctx, Request{
+		Op: op, Method: http.MethodPost, Path: "/" + url.PathEscape(c.docs.alias) + "/_search",
+		Query: url.Values{"allow_partial_search_results": {"false"}}, Idempotent: true, Body: body.json(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +86,9 @@ func (c *trafficCount) extent(ctx context.Context) (found bool, err error) {
 		return false, err
 	}
 	c.f.First, c.f.Last = time.UnixMilli(int64(*answer.First.Value)).UTC(), time.UnixMilli(int64(*answer.Last.Value)).UTC()
+	// What comes in meanwhile stays out of what is counted next.
+	within := object{"format": "epoch_millis", "gte": c.f.First.UnixMilli(), "lte": c.f.Last.UnixMilli()}
+	c.query = object{"bool": object{"filter": []object{c.query, {"range": object{"@timestamp": within}}}}}
 	return true, nil
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/postweave/postweave/worker/traffic"
 )
 
-// messages counts what messages and rejects say as a whole.
-func (c *trafficCount) messages(ctx context.Context) error {
+// count counts messages, rejects and the messages' recipients.
+func (c *trafficCount) count(ctx context.Context) error {
 	step, from, to := traffic.StepFor(c.f.Since, c.f.Until, c.f.First, c.f.Last)
 	var answer messagesAnswer
 	body := object{
@@ -39,6 +39,7 @@ func (c *trafficCount) messages(ctx context.Context) error {
 		return err
 	}
 	c.take(&answer)
+	c.takeRecipients(&answer.Messages.Each)
 	c.f.Time = traffic.NewTimeline(step, from, to, answer.Time.By.filled())
 	c.f.Biggest, err = bigOnes(a.Hits.Hits)
 	return err
@@ -71,6 +72,7 @@ func (c *trafficCount) messageAggs() object {
 	for _, status := range traffic.RecipientStatuses {
 		counts[status] = sumAgg("counts." + status)
 	}
+	aggs["each"] = c.recipientAggs()
 	aggs["counts"] = filterAgg(object{"match_all": object{}}, counts)
 	return aggs
 }
@@ -117,6 +119,7 @@ type messagesAnswer struct {
 		Users      termsAnswer[entryBucket]
 		Servers    termsAnswer[entryBucket]
 		Counts     map[string]json.RawMessage // by status, and doc_count
+		Each       recipientsAnswer
 	}
 	Rejects struct {
 		Count int64 `json:"doc_count"`

@@ -1,32 +1,19 @@
 package esquery
 
 import (
-	"context"
-
 	"github.com/postweave/postweave/worker/message"
 	"github.com/postweave/postweave/worker/traffic"
 )
 
-// recipients counts what documents say about single recipients.
-func (c *trafficCount) recipients(ctx context.Context) error {
-	var answer struct {
-		Messages struct{ Recipients recipientsAnswer }
-	}
+// recipientAggs count what messages say about single recipients.
+func (c *trafficCount) recipientAggs() object {
 	sent := object{"times": timesAgg(), "hosts": c.hostsAgg(), "hops": c.hopsAgg()}
-	aggs := object{
+	return object{"nested": object{"path": "recipients"}, "aggs": object{
 		"domains": c.termsAgg("recipients.domain", c.top, object{"statuses": object{"terms": object{"field": "recipients.status", "size": 100}}}),
 		"sent":    filterAgg(recipientsWith(message.Sent), sent),
 		"bounced": filterAgg(recipientsWith(message.Bounced, message.ExpiredStatus), object{"by": c.reasonsAgg()}),
 		"waiting": filterAgg(recipientsWith(message.Deferred), object{"by": c.reasonsAgg()}),
-	}
-	body := object{"aggs": object{"messages": filterAgg(term("kind", message.KindMessage), object{
-		"recipients": object{"nested": object{"path": "recipients"}, "aggs": aggs},
-	})}}
-	if _, err := c.ask(ctx, "count recipients", body, &answer); err != nil {
-		return err
-	}
-	c.takeRecipients(&answer.Messages.Recipients)
-	return nil
+	}}
 }
 
 func recipientsWith(statuses ...string) object {
