@@ -48,6 +48,10 @@
 		want(l <= level + 1, 'heading "' + h.textContent + '" leaves a level out');
 		level = l;
 	}
+	for (const s of document.querySelectorAll('main section')) {
+		const h = document.getElementById(s.getAttribute('aria-labelledby'));
+		want(h && h.tagName === 'H2' && s.contains(h), 'a section without its heading: ' + s.id);
+	}
 	for (const t of document.querySelectorAll('table')) {
 		out.Tables++;
 		want(t.caption && t.caption.textContent.trim() !== '', 'a table without a caption');
