@@ -124,12 +124,16 @@ func (p *showPrinter) moment(m *shownMessage, x *message.Moment) {
 	if word == "" {
 		word = x.Kind
 	}
+	colour := statusColour(word)
+	if x.Kind == message.MomentQueued { // of each mail, and no sign of trouble
+		colour = ""
+	}
 	elapsed := elapsedWords(x.Time.Sub(m.Timestamp))
 	if !strings.HasPrefix(elapsed, "-") {
 		elapsed = "+" + elapsed
 	}
 	lead := fmt.Sprintf("  %s  %7s  ", x.Time.UTC().Format("15:04:05"), elapsed) +
-		p.paint(word, statusColour(word)) + strings.Repeat(" ", max(0, kindWidth-len(word))) + "  "
+		p.paint(word, colour) + strings.Repeat(" ", max(0, kindWidth-len(word))) + "  "
 	for _, text := range momentTexts(x) {
 		for _, part := range wrapped(visible(text), p.width-momentIndent) {
 			p.line(lead + part)

@@ -115,7 +115,7 @@ func (r recipientRow) delay() string {
 func recipientColumns() []column {
 	return []column{
 		{title: "TIME", fixed: true},
-		{title: "STATUS", fixed: true},
+		{title: "STATUS", fixed: true, status: true},
 		{title: "FROM"},
 		{title: "TO"},
 		{title: "SUBJECT"},

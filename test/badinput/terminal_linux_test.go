@@ -3,7 +3,9 @@ package badinput
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -72,5 +74,42 @@ func TestNothingReachesATerminal(t *testing.T) {
 		if !bytes.Equal(x, y) {
 			t.Errorf("line %d has another value on a terminal", i)
 		}
+	}
+}
+
+// Statuses have colours on a terminal, and only for who wants them; a mail that brings its own gets none.
+func TestColoursOnATerminal(t *testing.T) {
+	s := site.On(t, "http://127.0.0.1:9") // nobody is there: a log needs no server
+	file := filepath.Join(t.TempDir(), "mail.log")
+	log := "2026-11-22T10:00:00Z mx1 postfix/qmgr[9]: 4F2A31B2C7: from=<\x1b[32msent@example.com>, size=1500, nrcpt=1 (queue active)\n" +
+		"2026-11-22T10:00:02Z mx1 postfix/smtp[10]: 4F2A31B2C7: to=<r@example.org>, relay=none, delay=2, delays=0.1/0/1/0.9, dsn=2.0.0, status=sent (\x1b[32mok)\n"
+	if err := os.WriteFile(file, []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const good, title, off = "\x1b[32m", "\x1b[1m", "\x1b[0m"
+	for _, c := range []struct {
+		args     []string
+		env      string
+		coloured int
+	}{
+		{[]string{"trace"}, "TERM=xterm", 1},
+		{[]string{"trace", "--each", "recipient"}, "TERM=xterm", 1},
+		{[]string{"trace", "--follow-links"}, "TERM=xterm", 1},
+		{[]string{"trace", "--show", "4F2A31B2C7"}, "TERM=xterm", 1},
+		{[]string{"trace", "--show", "4F2A31B2C7", "--json"}, "TERM=xterm", 0},
+		{[]string{"trace"}, "TERM=dumb", 0},
+		{[]string{"trace"}, "", 0},
+		{[]string{"trace", "--show", "4F2A31B2C7"}, "TERM=xterm NO_COLOR=1", 0},
+	} {
+		own := *s
+		own.Env = append(own.Env, strings.Fields(c.env)...)
+		shown := onTerminal(t, &own, append(c.args, "-f", file)...)
+		if n := strings.Count(shown, good+"sent"+off); n != c.coloured || !strings.Contains(shown, `\x1b[32m`) && !strings.Contains(shown, `\u001b[32m`) {
+			t.Errorf("%q, %s: %d statuses have a colour, want %d\n%q", c.args, c.env, n, c.coloured, shown)
+		}
+		for _, code := range []string{good + "sent" + off, title + "Message 4F2A31B2C7 on mx1: sent (no end seen yet)" + off} {
+			shown = strings.ReplaceAll(shown, code, "")
+		}
+		safe(t, shown)
 	}
 }
