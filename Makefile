@@ -140,6 +140,10 @@ bench: bench-build ## Measure merge, backfill and run beside their floors, as ra
 bench-memory: bench-build ## Measure the memory of merging 10,000,000 lines and of backfilling 2,000,000 (20 minutes)
 	@bin/bench -only memory $(BENCH)
 
+.PHONY: bench-trace
+bench-trace: bench-build ## Measure questions to an index of a million messages beside the bare searches (10 minutes)
+	@bin/bench -only trace $(BENCH)
+
 .PHONY: bench-parts
 bench-parts: ## Run the benchmarks of single packages: parsing, merging, encoding
 	$(GO) test -run '^$$' -bench . -benchmem ./worker/... ./esquery/... ./cmd/...

@@ -12,7 +12,12 @@ import (
 	"github.com/postweave/postweave/test/esnode"
 )
 
-func TestMain(m *testing.M) { os.Exit(esnode.Main(m)) }
+func TestMain(m *testing.M) {
+	if bareSearch() {
+		return
+	}
+	os.Exit(esnode.Main(m))
+}
 
 // quick is one round on small logs. Without slack no limit counts, since a
 // ratio measured beside other tests says nothing.
@@ -52,6 +57,31 @@ func TestSmallBenchmark(t *testing.T) {
 	}
 	if !strings.Contains(printed, "\nbackfill, two workers ") && !strings.Contains(printed, "backfill has no --shard") {
 		t.Error("neither two workers nor a reason why not")
+	}
+	if left := leftOn(t, o.url); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Questions are answered by one search each, which is found again by itself.
+func TestSmallBenchmarkOfQuestions(t *testing.T) {
+	o := quick("trace")
+	o.url = esnode.Shared(t)
+	printed, err := table(t, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range questions {
+		for _, output := range []string{"table", "ndjson"} {
+			for _, row := range []string{"search", "trace"} {
+				if row := row + ", " + q.name + ", " + output; !strings.Contains(printed, "\n"+row+" 1 question ") {
+					t.Errorf("no row %q", row)
+				}
+			}
+		}
+	}
+	if n := strings.Count(printed, ": Elasticsearch says it took "); n != 2*len(questions) {
+		t.Errorf("%d notes", n)
 	}
 	if left := leftOn(t, o.url); len(left) > 0 {
 		t.Errorf("left behind: %v", left)

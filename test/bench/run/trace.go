@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,10 +50,16 @@ type asked struct {
 	body string // the file that holds its body
 }
 
-// bareRow is a row of bare searches, with what Elasticsearch said of them.
-type bareRow struct {
-	name       string
-	took       time.Duration // by Elasticsearch's own clock
+// pair is a kind of question and the bare searches that answer it.
+type pair struct {
+	subject *subject
+	search  string // names of the rows
+	trace   string
+	all     []asked
+
+	count bench.Count // of trace, in the round under way
+	// What Elasticsearch said of the searches.
+	took       time.Duration // by its own clock
 	calls      int
 	hits, size int // of the answers
 }
@@ -67,28 +75,27 @@ func traceWork(ctx context.Context, l *lab) (w work, err error) {
 	if err != nil {
 		return w, err
 	}
-	var bare []*bareRow
+	var pairs []*pair
 	for _, q := range questions {
 		for _, output := range []string{"table", "ndjson"} {
-			var all []asked
+			p := &pair{subject: s, search: "search, " + q.name + ", " + output, trace: "trace, " + q.name + ", " + output}
 			for i := range l.size.questions {
 				a, err := s.record(ctx, l.dir, append(q.args(sample[i]), "-o", output))
 				if err != nil {
 					return w, fmt.Errorf("%s: %w", q.name, err)
 				}
-				all = append(all, a)
+				p.all = append(p.all, a)
 			}
-			row := &bareRow{name: "search, " + q.name + ", " + output}
-			bare = append(bare, row)
+			pairs = append(pairs, p)
 			w.rows = append(w.rows,
-				node.Metered(bench.Measurement{Name: row.name, Units: "questions", Run: func(ctx context.Context) (bench.Count, error) { return row.run(ctx, all) }}),
-				node.Metered(bench.Measurement{
-					Name: "trace, " + q.name + ", " + output, Units: "questions", Ratios: []bench.Ratio{bench.TimesAsLong(traceLimit, row.name)},
-					Run: func(ctx context.Context) (bench.Count, error) { return s.trace(ctx, all) },
-				}))
+				bench.Measurement{Name: p.search, Units: "question", Run: p.run},
+				bench.Measurement{
+					Name: p.trace, Units: "question", Ratios: []bench.Ratio{bench.TimesAsLong(traceLimit, p.search)},
+					Run: func(context.Context) (bench.Count, error) { return p.count, nil },
+				})
 		}
 	}
-	w.notes = func(results []bench.Result) []string { return traceNotes(results, bare) }
+	w.notes = func([]bench.Result) []string { return traceNotes(pairs) }
 	return w, nil
 }
 
@@ -155,75 +162,81 @@ func (s *subject) record(ctx context.Context, dir string, args []string) (a aske
 	return a, errors.Join(err, f.Close())
 }
 
-// trace asks all questions, one after the other.
-func (s *subject) trace(ctx context.Context, all []asked) (sum bench.Count, err error) {
-	for _, a := range all {
-		var out bytes.Buffer
-		c, said, err := s.postweave(ctx, call{args: a.args, stdout: &out})
-		if err == nil && (out.Len() == 0 || strings.Contains(said, "no message fits")) {
-			err = fmt.Errorf("%q finds nothing: %s", a.args, said)
-		}
-		if err != nil {
-			return sum, err
-		}
-		sum.Docs++
-		sum.Elapsed += c.Elapsed
-		sum.CPU += c.CPU
-		sum.Bytes += int64(out.Len())
-		sum.Peak = max(sum.Peak, c.Peak)
-	}
-	return sum, nil
-}
-
-// run makes the same searches, each in a process that does nothing else.
-func (b *bareRow) run(ctx context.Context, all []asked) (sum bench.Count, err error) {
-	itself, err := os.Executable()
-	if err != nil {
-		return sum, err
-	}
-	for _, a := range all {
-		var out bytes.Buffer
-		c, _, err := bench.Process{Path: itself, Env: append(environment(), bareURL+"="+a.url, bareBody+"="+a.body), Stdout: &out}.Run(ctx)
-		if err != nil {
-			return sum, err
-		}
-		var answer struct {
-			Took int
-			Hits struct{ Hits []json.RawMessage }
-		}
-		if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
-			return sum, fmt.Errorf("%s: %w", a.url, err)
-		}
-		b.calls++
-		b.took += time.Duration(answer.Took) * time.Millisecond
-		b.hits += len(answer.Hits.Hits)
-		b.size += out.Len()
-		sum.Docs++
-		sum.Elapsed += c.Elapsed
-		sum.Bytes += int64(out.Len())
-	}
-	return sum, nil
-}
-
-// traceNotes says what one question takes.
-func traceNotes(results []bench.Result, bare []*bareRow) []string {
-	each := func(name string) string {
-		for i := range results {
-			if r := &results[i]; r.Name == name && len(r.Counts) > 0 {
-				return fmt.Sprintf("%.1f ms", 1000*r.Median(func(c bench.Count) float64 { return c.Elapsed.Seconds() / float64(c.Docs) }))
+// run asks each question and makes its bare search, one right after the other and now this first, now that, so that whatever else
+// the machine does falls on both. A round's figure is its median.
+func (p *pair) run(ctx context.Context) (bench.Count, error) {
+	var bare, own []bench.Count
+	for i, a := range p.all {
+		for turn := range 2 {
+			var c bench.Count
+			var err error
+			if bareFirst := i%2 == 0; bareFirst == (turn == 0) {
+				if c, err = p.searchBare(ctx, a); err == nil {
+					bare = append(bare, c)
+				}
+			} else if c, err = p.subject.ask(ctx, a); err == nil {
+				own = append(own, c)
+			}
+			if err != nil {
+				return c, err
 			}
 		}
-		return "-"
 	}
+	p.count = medianOf(own)
+	return medianOf(bare), nil
+}
+
+// medianOf is the call whose time is in the middle.
+func medianOf(calls []bench.Count) bench.Count {
+	slices.SortFunc(calls, func(a, b bench.Count) int { return cmp.Compare(a.Elapsed, b.Elapsed) })
+	return calls[len(calls)/2]
+}
+
+// ask asks a question on the command line.
+func (s *subject) ask(ctx context.Context, a asked) (bench.Count, error) {
+	var out bytes.Buffer
+	c, said, err := s.postweave(ctx, call{args: a.args, stdout: &out})
+	if err == nil && out.Len() == 0 {
+		err = fmt.Errorf("%q finds nothing: %s", a.args, said)
+	}
+	c.Docs, c.Requests, c.Bytes = 1, 1, int64(out.Len())
+	return c, err
+}
+
+// searchBare makes the same search, in a process that does nothing else.
+func (p *pair) searchBare(ctx context.Context, a asked) (bench.Count, error) {
+	itself, err := os.Executable()
+	if err != nil {
+		return bench.Count{}, err
+	}
+	var out bytes.Buffer
+	c, _, err := bench.Process{Path: itself, Env: append(environment(), bareURL+"="+a.url, bareBody+"="+a.body), Stdout: &out}.Run(ctx)
+	if err != nil {
+		return c, err
+	}
+	var answer struct {
+		Took int
+		Hits struct{ Hits []json.RawMessage }
+	}
+	if err := json.Unmarshal(out.Bytes(), &answer); err != nil || len(answer.Hits.Hits) == 0 {
+		return c, fmt.Errorf("%s: %w; %d hits", a.url, err, len(answer.Hits.Hits))
+	}
+	p.calls++
+	p.took += time.Duration(answer.Took) * time.Millisecond
+	p.hits += len(answer.Hits.Hits)
+	p.size += out.Len()
+	c.Docs, c.Requests, c.Bytes = 1, 1, int64(out.Len())
+	return c, nil
+}
+
+// traceNotes says what the table cannot.
+func traceNotes(pairs []*pair) []string {
 	var notes []string
-	for _, b := range bare {
-		if b.calls == 0 {
-			continue
+	for _, p := range pairs {
+		if n := float64(p.calls); n > 0 {
+			notes = append(notes, fmt.Sprintf("%s: Elasticsearch says it took %.1f ms, on average; %.0f hits, %.0f KB", p.search,
+				float64(p.took.Milliseconds())/n, float64(p.hits)/n, float64(p.size)/n/1000))
 		}
-		what := strings.TrimPrefix(b.name, "search, ")
-		n := float64(b.calls)
-		notes = append(notes, fmt.Sprintf("%s: trace %s, the search alone %s, of which Elasticsearch says %.1f ms; %.0f hits, %.0f KB", what,
-			each("trace, "+what), each(b.name), float64(b.took.Milliseconds())/n, float64(b.hits)/n, float64(b.size)/n/1000))
 	}
 	return notes
 }
