@@ -184,3 +184,19 @@ func TestAnswerBesideABar(t *testing.T) {
 		t.Errorf("it shows %q", shown)
 	}
 }
+
+// Nothing of a bar is left where nothing is said after it.
+func TestBarIsGoneAtTheEnd(t *testing.T) {
+	near, far := terminal.Open(t, 80)
+	rest := terminal.Read(t, near, far)
+	_, stderr := shareScreen(io.Discard, far)
+	p := newProgress("merge", "lines")
+	p.begin = p.begin.Add(-barAfter)
+	end := (&app{stderr: stderr}).show(p)
+	time.Sleep(3 * barEvery)
+	end()
+	written := rest()
+	if got := terminal.Screen(written); got != "" || !strings.Contains(written, "merge  0 lines") {
+		t.Errorf("it shows %q, after %q", got, written)
+	}
+}
