@@ -199,7 +199,7 @@ func (s *subject) ask(ctx context.Context, a asked) (bench.Count, error) {
 	if err == nil && out.Len() == 0 {
 		err = fmt.Errorf("%q finds nothing: %s", a.args, said)
 	}
-	c.Docs, c.Requests, c.Bytes = 1, 1, int64(out.Len())
+	c.Docs, c.Requests, c.Bytes, c.Peak = 1, 1, int64(out.Len()), 0 // of a process this short the peak says nothing
 	return c, err
 }
 
@@ -225,7 +225,7 @@ func (p *pair) searchBare(ctx context.Context, a asked) (bench.Count, error) {
 	p.took += time.Duration(answer.Took) * time.Millisecond
 	p.hits += len(answer.Hits.Hits)
 	p.size += out.Len()
-	c.Docs, c.Requests, c.Bytes = 1, 1, int64(out.Len())
+	c.Docs, c.Requests, c.Bytes, c.Peak = 1, 1, int64(out.Len()), 0 // of a process this short the peak says nothing
 	return c, nil
 }
 
