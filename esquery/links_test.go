@@ -228,7 +228,7 @@ func TestFollowingLinksIsBounded(t *testing.T) {
 		likes = append(likes, linkedMail("mx1", "B0", 1000*(i+1)))
 	}
 	likes = append(likes, linkedMail("mx1", "B0", 1))
-	all := journey.Bounds{Steps: 100, Documents: 1000, Bytes: 1 << 20, Requests: 100}
+	all := journey.Bounds{Steps: 100, Documents: 1000, Bytes: 1 << 20, Requests: 100, AtOnce: 1000}
 	with := func(change func(*journey.Bounds)) journey.Bounds {
 		b := all
 		change(&b)
@@ -276,7 +276,7 @@ func TestTooMuchForOneIsNotTooMuchForAll(t *testing.T) {
 	for i := range 30 {
 		s.docs = append(s.docs, linkedMail("mx2", "C2", 1000*(i+1)))
 	}
-	j, names := s.follow(journey.Bounds{Steps: 10, Documents: 20, Bytes: 1 << 20, Requests: 10})
+	j, names := s.follow(journey.Bounds{Steps: 10, Documents: 20, Bytes: 1 << 20, Requests: 10, AtOnce: 1000})
 	want := []string{"mx0/A0 found", " mx1/B0 next_server of mx0/A0", " mx1/B1 next_server of mx0/A0", " mx1/B3 next_server of mx0/A0", "  mx2/C3 next_server of mx1/B3"}
 	if diff := cmp.Diff(want, names); diff != "" || !j.Bounded {
 		t.Errorf("%s%+v", diff, j.Bounded)

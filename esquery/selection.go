@@ -57,7 +57,9 @@ func recipientQueries(s *message.Selection) []object {
 	case s.OfRecipients():
 		on = append(on, term("recipients.status", s.Status))
 	default:
-		all = append(all, either(term("status", s.Status), term("recipients.status", s.Status)))
+		// The counts know of all recipients, shown or not. A probe's status is in none of them.
+		counted := object{"range": object{"counts." + s.Status: object{"gte": 1}}}
+		all = append(all, either(term("status", s.Status), term("recipients.status", s.Status), counted))
 	}
 	if s.Slower > 0 {
 		on = append(on, object{"range": object{"recipients.delay": object{"gte": s.Slower.Seconds()}}})
@@ -106,8 +108,14 @@ func networkQuery(network netip.Prefix, field string) object {
 	if network.IsSingleIP() {
 		return term(field, network.Addr().String())
 	}
+	if network.Contains(netip.IPv6Unspecified()) || network.Contains(firstMapped) { // in the index IPv4 addresses lie in there
+		return object{"bool": object{"filter": []object{term(field, network.String())}, "must_not": []object{term(field, "0.0.0.0/0")}}}
+	}
 	return term(field, network.String())
 }
+
+// firstMapped is how the index keeps 0.0.0.0.
+var firstMapped = netip.AddrFrom16([16]byte{10: 0xff, 11: 0xff})
 
 // nameQuery compares without regard to case, in fields that keep it.
 func nameQuery(p message.Pattern, field string) object { return patternQuery(p, field, true) }

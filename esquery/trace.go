@@ -13,6 +13,7 @@ type Trace struct {
 	message.Selection
 	Limit int // most messages returned, up to 10,000
 	Sort  Sort
+	Brief bool // without the lines of the log, which are most of a message's JSON
 }
 
 // Sort is what comes first. Among equals newest first.
@@ -49,9 +50,11 @@ func (d *Documents) Each(ctx context.Context, t Trace, emit func(source []byte) 
 // matching returns the messages that fit, newest first.
 func (d *Documents) matching(ctx context.Context, t Trace) (found []hit, more bool, err error) {
 	limit := min(t.Limit, maxHits)
-	hits, total, err := d.client.hits(ctx, d.searchMessages(object{
-		"size": limit, "track_total_hits": limit + 1, "query": selectionQuery(&t.Selection), "sort": t.Sort.fields(),
-	}))
+	search := object{"size": limit, "track_total_hits": limit + 1, "query": selectionQuery(&t.Selection), "sort": t.Sort.fields()}
+	if t.Brief {
+		search["_source"] = object{"excludes": []string{"log"}}
+	}
+	hits, total, err := d.client.hits(ctx, d.searchMessages(search))
 	return hits, total > int64(limit), err
 }
 

@@ -225,8 +225,12 @@ func TestTraceFollowsLinksInALog(t *testing.T) {
 			t.Errorf("%q: the index has\n%.2000s\nthe log\n%.2000s", args, index, file)
 		}
 	}
-	if o := nowhere.Call("trace", "--follow-links", "-f", "-"); o.Code != 1 || !strings.Contains(o.Stderr, "name a file") {
-		t.Errorf("%+v", o)
+	for _, pipe := range []string{"-", "/dev/null"} { // what has no size has no second reading
+		for _, more := range [][]string{nil, {"--show", "1A000003"}} {
+			if o := nowhere.Call(append([]string{"trace", "--follow-links", "-f", pipe}, more...)...); o.Code != 1 || !strings.Contains(o.Stderr, "name a file") {
+				t.Errorf("%+v", o)
+			}
+		}
 	}
 }
 

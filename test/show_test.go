@@ -97,6 +97,7 @@ func TestShowOfALongLog(t *testing.T) {
 		}
 		return lines
 	}
+	s.ES("POST", "/"+s.Target+"-log/_refresh", nil, nil) // a reader sees what is a second old
 	log := logFileOf(t, strings.Join(lines, "\n")+"\n")
 	if got, read := shown(), shown("-f", log); got != len(lines) || read != len(lines) {
 		t.Errorf("%d lines are shown from the index, %d from the log, of %d", got, read, len(lines))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"strings"
@@ -25,8 +26,17 @@ func (d mergedDocument) Row() messageRow {
 // storedDocument is a message's JSON as the index returned it.
 type storedDocument []byte
 
-// AppendJSON appends the JSON as it is.
-func (d storedDocument) AppendJSON(dst []byte) []byte { return append(dst, d...) }
+// AppendJSON appends the JSON as it is. Ours is one line; somebody else's document may be several.
+func (d storedDocument) AppendJSON(dst []byte) []byte {
+	if bytes.IndexByte(d, '\n') < 0 {
+		return append(dst, d...)
+	}
+	b := bytes.NewBuffer(dst)
+	if err := json.Compact(b, d); err != nil { // cannot happen: it was JSON within an answer
+		return append(dst, "{}"...)
+	}
+	return b.Bytes()
+}
 
 // Row is the document as a row of a table. What cannot be read stays empty.
 func (d storedDocument) Row() messageRow {

@@ -83,6 +83,17 @@ func (f *flagSet) text(p *string, name, meta, usage string) {
 	})
 }
 
+// value is text that must not be empty: an empty variable of a script must not select everything.
+func (f *flagSet) value(p *string, name, meta, usage string) {
+	f.add(flagInfo{name: name, meta: meta, usage: usage}, func(s string) error {
+		if s == "" {
+			return errors.New("the value is empty; leave the flag out where it is not to select")
+		}
+		*p = s
+		return nil
+	})
+}
+
 // longestMeta is the longest list of values that stands beside its flag.
 const longestMeta = 60
 

@@ -51,6 +51,9 @@ func (l *logFiles) given() bool { return len(l.Files) > 0 }
 // settle takes the arguments for further files: a shell makes several of -f mail.log*.
 func (l *logFiles) settle(args []string) error {
 	if !l.given() {
+		if l.Year != 0 || l.Zone != time.UTC || l.Window != defaultWindow {
+			return errors.New("--year, --timezone and --window are about a log: name one with -f")
+		}
 		return noArguments(args)
 	}
 	l.Files = append(l.Files, args...)

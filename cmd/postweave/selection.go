@@ -23,7 +23,8 @@ const selectionText = `--from and --to take a whole address, a domain with an @ 
 name, by address, as a network (192.0.2.0/24) or with a dot in front for all below a domain. A * stands for
 anything, in words too (--subject 'invo*'). STATUS is a message's or a recipient's: sent, deferred, bounced,
 expired, rejected, held, discarded, deleted, aborted, queued, receiving, mixed (recipients differ), and of a
-probe deliverable or undeliverable. What is asked of recipients must be true of one and the same.`
+probe deliverable or undeliverable. What is asked of recipients must be true of one and the same. Of a
+message with more than 1,000 those that fared worst are looked at, and all of them for --to or --status alone.`
 
 // messageStatuses are the values of a document's status, or of a recipient's.
 var messageStatuses = []string{
@@ -32,22 +33,22 @@ var messageStatuses = []string{
 }
 
 func (s *selectionFlags) flags(f *flagSet) {
-	f.text(&s.From, "from", "ADDRESS", "sender, @domain or a part; <> for bounces")
-	f.text(&s.To, "to", "ADDRESS", "recipient, @domain or a part")
-	f.text(&s.Text, "text", "WORDS", "words of addresses and subject, without regard to accents")
-	f.text(&s.Subject, "subject", "WORDS", "words of the subject")
-	f.text(&s.MessageID, "message-id", "ID", "message id")
-	f.text(&s.QueueID, "queue-id", "ID", "queue id, upper and lower case as logged")
-	f.text(&s.Client, "client", "HOST", "who handed the mail in: name, IP address or network")
-	f.text(&s.User, "user", "NAME", "who was logged in, or a part")
-	f.text(&s.Relay, "relay", "HOST", "next server: name, IP address or network, or a name such as local")
-	f.text(&s.Server, "server", "HOST", "server of ours that logged it")
+	f.value(&s.From, "from", "ADDRESS", "sender, @domain or a part; <> for bounces")
+	f.value(&s.To, "to", "ADDRESS", "recipient, @domain or a part")
+	f.value(&s.Text, "text", "WORDS", "words of addresses and subject, without regard to accents")
+	f.value(&s.Subject, "subject", "WORDS", "words of the subject")
+	f.value(&s.MessageID, "message-id", "ID", "message id")
+	f.value(&s.QueueID, "queue-id", "ID", "queue id, upper and lower case as logged")
+	f.value(&s.Client, "client", "HOST", "who handed the mail in: name, IP address or network")
+	f.value(&s.User, "user", "NAME", "who was logged in, or a part")
+	f.value(&s.Relay, "relay", "HOST", "next server: name, IP address or network, or a name such as local")
+	f.value(&s.Server, "server", "HOST", "server of ours that logged it")
 	f.choice(&s.Status, "status", messageStatuses, "what became of it")
 	f.size(&s.Larger, "larger", 1, "of this size or bigger (10MB)")
 	f.duration(&s.Slower, "slower", "that took this long or longer to a recipient (5m)")
 	f.toggle(&s.Open, "open", "of which no end was seen")
-	f.text(&s.since, "since", "DAY|TIME|AGO", "arrived then or later (UTC day, RFC 3339 or 6d)")
-	f.text(&s.until, "until", "DAY|TIME|AGO", "arrived before then; a day is included")
+	f.value(&s.since, "since", "DAY|TIME|AGO", "arrived then or later (UTC day, RFC 3339 or 6d)")
+	f.value(&s.until, "until", "DAY|TIME|AGO", "arrived before then; a day is included")
 }
 
 // settle completes the selection and says what is wrong with it.

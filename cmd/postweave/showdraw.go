@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/rivo/uniseg"
@@ -185,12 +186,15 @@ func tookWords(x *message.Moment) string {
 	switch {
 	case x.HasDelays:
 		d := x.Delays
-		return fmt.Sprintf("delay %g s: %g waiting, %g queued, %g connecting, %g sending", x.Delay, d[0], d[1], d[2], d[3])
+		return fmt.Sprintf("delay %s s: %s waiting, %s queued, %s connecting, %s sending", plain(x.Delay), plain(d[0]), plain(d[1]), plain(d[2]), plain(d[3]))
 	case x.HasDelay:
-		return fmt.Sprintf("delay %g s", x.Delay)
+		return fmt.Sprintf("delay %s s", plain(x.Delay))
 	}
 	return ""
 }
+
+// plain writes a number without an exponent.
+func plain(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // log writes the raw lines in their order, as the timeline has them.
 func (p *showPrinter) log(m *shownMessage, moments []message.Moment) {

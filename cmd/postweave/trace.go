@@ -87,7 +87,7 @@ func (o *traceOptions) flags(f *flagSet) {
 	f.choice(&o.Sort, "sort", []string{sortTime, sortSize, sortDelay}, "newest first (time, default), biggest or slowest")
 	f.choice(&o.Each, "each", []string{eachMessage, eachRecipient}, "a line for each message (default) or each recipient that fits")
 	f.toggle(&o.Count, "count", "only say how many messages fit")
-	f.text(&o.show, "show", "ID", "draw what happened to this message, moment by moment")
+	f.value(&o.show, "show", "ID", "draw what happened to this message, moment by moment")
 	f.toggle(&o.Follow, "follow-links", "show the whole journey of each message, from server to server")
 	f.choice(&o.Output, "o", []string{outputTable, outputJSON, outputCSV}, "output: a table (default), one JSON document a line, or comma-separated values")
 	f.toggle(&o.json, "json", "the same as -o ndjson")
@@ -145,6 +145,9 @@ func (o *traceOptions) run(ctx context.Context, a *app) error {
 		return err
 	}
 	a.sayListed(listed, more)
+	if p, ok := out.(*recipientPrinter); ok && p.beyond > 0 {
+		a.say("%s more recipients than a document lists: only those are shown here", counted(p.beyond, "message has", "messages have"))
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -135,6 +136,9 @@ func (o *traceOptions) journeys(ctx context.Context, a *app) (journey.Journeys, 
 	if !o.given() {
 		return wireFollow(ctx, a.cfg, a.logger, *o)
 	}
+	if err := o.notFromPipes(a); err != nil {
+		return journey.Journeys{}, err
+	}
 	picked, more, err := o.pickFromLogs(ctx, a)
 	if err != nil {
 		return journey.Journeys{}, err
@@ -144,13 +148,29 @@ func (o *traceOptions) journeys(ctx context.Context, a *app) (journey.Journeys, 
 	return out, err
 }
 
+// notFromPipes refuses what cannot be read twice: a journey would end where the pipe does.
+func (o *traceOptions) notFromPipes(a *app) error {
+	inputs, err := o.inputs(a.stdin)
+	if err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		if in.Size == sizeUnknown {
+			return fmt.Errorf("--follow-links reads a log several times, which %s cannot be: name a file", in.Name)
+		}
+	}
+	return nil
+}
+
 // followInLogs finds what messages of the logs are linked with there.
 func (o *traceOptions) followInLogs(ctx context.Context, a *app, picked []*message.Document) (journey.Journeys, error) {
 	found := make([]journey.Document, len(picked))
 	for i, d := range picked {
 		found[i] = asJourneyDocument(d)
 	}
-	return journey.Follow(ctx, found, o.neighboursInLogs(a), journey.DefaultBounds)
+	bounds := journey.DefaultBounds
+	bounds.AtOnce = 1 << 20 // to ask for more is cheap, to ask again is to read all once more
+	return journey.Follow(ctx, found, o.neighboursInLogs(a), bounds)
 }
 
 // neighboursInLogs reads the logs through once more for each step of a journey: it has few, and to keep what
@@ -159,14 +179,19 @@ func (o *traceOptions) neighboursInLogs(a *app) journey.Neighbours {
 	return func(ctx context.Context, own, named []string, atMost int) (found []journey.Document, total int64, err error) {
 		linked := linkedWith(own, named)
 		var documents []*message.Document
+		held := int64(0)
 		err = o.readAgain(ctx, a, func(d *message.Document) error {
 			if linked(d) {
-				if total++; total <= int64(atMost) {
+				held += weight(d)
+				if total++; total <= int64(atMost) && held <= int64(journey.DefaultBounds.Bytes) {
 					documents = append(documents, d)
 				}
 			}
 			return nil
 		})
+		if held > int64(journey.DefaultBounds.Bytes) { // as many as make it too much, too
+			return nil, int64(atMost) + 1, err
+		}
 		slices.SortStableFunc(documents, func(a, b *message.Document) int {
 			return cmp.Or(a.Timestamp.Compare(b.Timestamp), cmp.Compare(a.QueueID, b.QueueID), cmp.Compare(a.Host, b.Host))
 		})

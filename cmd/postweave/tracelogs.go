@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/postweave/postweave/worker/message"
@@ -13,7 +14,7 @@ import (
 // an index would give them, and tells whether there are more.
 func (o *traceOptions) findInLogs(ctx context.Context, a *app, emit func(document) error) (more bool, err error) {
 	found, more, err := o.pickFromLogs(ctx, a)
-	if err != nil && len(found) == 0 {
+	if err != nil && (len(found) == 0 || ctx.Err() != nil) { // of a log that was not read to its end, the newest are not known
 		return false, err
 	}
 	for _, d := range found { // what was read before an error is right
@@ -30,7 +31,7 @@ func (o *traceOptions) pickFromLogs(ctx context.Context, a *app) (found []*messa
 	kept := firsts{before: documentOrder(o.Sort)}
 	err = o.read(ctx, a, func(d *message.Document) error {
 		if filter.Matches(d) {
-			kept.offer(d, o.Limit)
+			return kept.offer(d, o.Limit)
 		}
 		return nil
 	})
@@ -84,18 +85,38 @@ type firsts struct {
 	documents []*message.Document
 	before    func(a, b *message.Document) int
 	more      bool
+	weight    int64
 }
 
-func (f *firsts) offer(d *message.Document, limit int) {
-	if len(f.documents) < limit {
+// maxPicked bounds what is kept of a log, in bytes.
+const maxPicked = 256 << 20
+
+func (f *firsts) offer(d *message.Document, limit int) error {
+	switch {
+	case len(f.documents) < limit:
+		f.weight += weight(d)
 		heap.Push(f, d)
-		return
-	}
-	f.more = true
-	if f.before(d, f.documents[0]) < 0 {
+	case f.before(d, f.documents[0]) < 0:
+		f.more = true
+		f.weight += weight(d) - weight(f.documents[0])
 		f.documents[0] = d
 		heap.Fix(f, 0)
+	default:
+		f.more = true
 	}
+	if f.weight > maxPicked {
+		return fmt.Errorf("the first %s that fit take more than 256 MiB: ask for fewer with --limit, or count them with --count", counted(len(f.documents), "message", "messages"))
+	}
+	return nil
+}
+
+// weight is about what a document takes in memory.
+func weight(d *message.Document) int64 {
+	w := 2048 + 512*len(d.Recipients) + 64*len(d.To)
+	for i := range d.Log {
+		w += 96 + len(d.Log[i].Text)
+	}
+	return int64(w)
 }
 
 func (f *firsts) Len() int           { return len(f.documents) }

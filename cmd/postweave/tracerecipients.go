@@ -58,27 +58,27 @@ func (r *storedRecipient) forFilter() *message.Recipient {
 }
 
 // recipientRows are the rows of those recipients of a document that are asked for. A message
-// that shows none, an aborted one say, has none.
-func recipientRows(source []byte, filter *message.Filter) ([]recipientRow, error) {
+// that shows none, an aborted one say, has none. beyond tells that the message has more recipients than it shows.
+func recipientRows(source []byte, filter *message.Filter) (rows []recipientRow, beyond bool, err error) {
 	var d struct {
 		recipientRow
 		Recipients []json.RawMessage `json:"recipients"`
+		Counts     struct{ Total int }
 	}
 	if err := json.Unmarshal(source, &d); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var rows []recipientRow
 	for _, raw := range d.Recipients {
 		row := d.recipientRow
 		row.Recipient = raw
 		if err := json.Unmarshal(raw, &row.recipient); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if filter.MatchesRecipient(row.recipient.forFilter()) {
 			rows = append(rows, row)
 		}
 	}
-	return rows, nil
+	return rows, d.Counts.Total > len(d.Recipients), nil
 }
 
 // AppendJSON appends the row as one object.
@@ -150,31 +150,35 @@ type recipientPrinter struct {
 	filter *message.Filter
 	row    func(recipientRow) error
 	end    func() error
+	beyond int // messages with more recipients than they list
 }
 
-func newRecipientPrinter(output string, filter *message.Filter, w io.Writer) recipientPrinter {
+func newRecipientPrinter(output string, filter *message.Filter, w io.Writer) *recipientPrinter {
 	switch output {
 	case outputTable:
 		p := newTablePrinter(w)
 		p.table.columns = recipientColumns()
-		return recipientPrinter{filter, func(r recipientRow) error { return p.table.row(r.cells()...) }, p.close}
+		return &recipientPrinter{filter: filter, row: func(r recipientRow) error { return p.table.row(r.cells()...) }, end: p.close}
 	case outputCSV:
 		p := newCSVPrinter(w)
 		p.names = recipientCSVColumns()
-		return recipientPrinter{filter, func(r recipientRow) error { return p.row(r.csvCells()...) }, p.close}
+		return &recipientPrinter{filter: filter, row: func(r recipientRow) error { return p.row(r.csvCells()...) }, end: p.close}
 	}
 	p := newJSONPrinter(w)
-	return recipientPrinter{filter, func(r recipientRow) error {
+	return &recipientPrinter{filter: filter, row: func(r recipientRow) error {
 		p.line = append(r.AppendJSON(p.line[:0]), '\n')
 		return p.printLines(p.line)
-	}, p.close}
+	}, end: p.close}
 }
 
 // print leaves out a document that cannot be read: it has no recipients to show.
-func (p recipientPrinter) print(d document) error {
-	rows, err := recipientRows(d.AppendJSON(nil), p.filter)
+func (p *recipientPrinter) print(d document) error {
+	rows, beyond, err := recipientRows(d.AppendJSON(nil), p.filter)
 	if err != nil {
 		return nil //nolint:nilerr // somebody else's document in the index must not end the list
+	}
+	if beyond {
+		p.beyond++
 	}
 	for _, r := range rows {
 		if err := p.row(r); err != nil {
@@ -184,4 +188,4 @@ func (p recipientPrinter) print(d document) error {
 	return nil
 }
 
-func (p recipientPrinter) close() error { return p.end() }
+func (p *recipientPrinter) close() error { return p.end() }

@@ -86,7 +86,7 @@ func (o *traceOptions) showAll(ctx context.Context, a *app) error {
 			listed++
 		}
 		switch {
-		case errors.Is(notWhole, esquery.ErrLogNotWhole), errors.Is(notWhole, errPiecesElsewhere):
+		case errors.Is(notWhole, esquery.ErrLogNotWhole), errors.Is(notWhole, errPiecesElsewhere), errors.Is(notWhole, errUnreadable):
 			a.say("%v", notWhole)
 		case missing == nil:
 			missing = notWhole
@@ -95,7 +95,7 @@ func (o *traceOptions) showAll(ctx context.Context, a *app) error {
 	if err = errors.Join(err, out.close(), missing); err != nil {
 		return err
 	}
-	a.sayShown(listed, &found)
+	a.sayShown(listed, &found, o.Selection != message.Selection{ID: o.ID})
 	return nil
 }
 
@@ -103,8 +103,8 @@ func (o *traceOptions) showAll(ctx context.Context, a *app) error {
 func (o *traceOptions) showOne(ctx context.Context, out shownPrinter, m *journey.Message, rest restOfLog) (notWhole, err error) {
 	further, notWhole := rest(ctx, m.ID, message.StoredParts(m.Source))
 	s, err := showOf(m.Source, further)
-	if err != nil {
-		return nil, err
+	if err != nil { // somebody else's document must not end the list
+		return fmt.Errorf("%s is not shown, %w: %w", m.ID, errUnreadable, err), nil
 	}
 	if notWhole != nil {
 		notWhole = fmt.Errorf("%s on %s is shown without all of its lines: %w", s.head.QueueID, s.head.Host.Name, notWhole)
@@ -125,8 +125,10 @@ func (s journeyStep) sentence() string {
 }
 
 // sayShown says what the timelines alone do not show.
-func (a *app) sayShown(found int, j *journey.Journeys) {
+func (a *app) sayShown(found int, j *journey.Journeys, filtered bool) {
 	switch {
+	case found == 0 && filtered:
+		a.say("no message with this queue id, message id or _id fits the other flags too")
 	case found == 0:
 		a.say("no message has this queue id, message id or _id; queue ids mind upper and lower case")
 	case j.More:
@@ -141,6 +143,11 @@ func (a *app) sayShown(found int, j *journey.Journeys) {
 func (o *traceOptions) toShow(ctx context.Context, a *app) (found journey.Journeys, rest restOfLog, closeAll func(), err error) {
 	if !o.given() {
 		return wireShow(ctx, a.cfg, a.logger, *o)
+	}
+	if o.Follow {
+		if err := o.notFromPipes(a); err != nil {
+			return found, nil, nil, err
+		}
 	}
 	picked, more, err := o.pickFromLogs(ctx, a)
 	if err != nil {
@@ -160,6 +167,9 @@ func (o *traceOptions) toShow(ctx context.Context, a *app) (found journey.Journe
 
 // errPiecesElsewhere is for messages of a log that were followed to: of those no more than what a document holds is kept.
 var errPiecesElsewhere = errors.New("its log is longer than a document's, show it without --follow-links")
+
+// errUnreadable is of a document in the index that is none of ours.
+var errUnreadable = errors.New("it has not the shape of a message")
 
 // restFrom finds the rest of long logs among documents that were merged from log files.
 func restFrom(documents []*message.Document) restOfLog {

@@ -68,7 +68,7 @@ func TestBackfillRange(t *testing.T) {
 
 func TestTraceTimes(t *testing.T) {
 	now := time.Date(2026, 11, 20, 15, 30, 0, 0, time.UTC)
-	o := traceOptions{selectionFlags: selectionFlags{since: "6d", until: "2026-11-19", Selection: message.Selection{MessageID: "<a@b>"}}}
+	o := traceOptions{logFiles: newLogFiles(), selectionFlags: selectionFlags{since: "6d", until: "2026-11-19", Selection: message.Selection{MessageID: "<a@b>"}}}
 	if err := o.check(nil, now); err != nil {
 		t.Fatal(err)
 	}

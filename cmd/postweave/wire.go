@@ -291,7 +291,9 @@ func wireTrace(ctx context.Context, cfg Config, log *zap.Logger, o traceOptions,
 		return false, err
 	}
 	defer client.Close()
-	return client.Documents(cfg.Target).Each(ctx, o.trace(), func(source []byte) error { return emit(storedDocument(source)) })
+	asked := o.trace()
+	asked.Brief = o.Output != outputJSON || o.Each == eachRecipient
+	return client.Documents(cfg.Target).Each(ctx, asked, func(source []byte) error { return emit(storedDocument(source)) })
 }
 
 // wireTraffic has the index count what a selection fits.

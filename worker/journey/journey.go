@@ -28,13 +28,11 @@ type Bounds struct {
 	Documents int // looked at: most are linked, some only have an id that looks like it
 	Bytes     int // of their JSON
 	Requests  int // to look up neighbours
+	AtOnce    int // queue ids in one of them
 }
 
 // DefaultBounds are far above what any real journey takes.
-var DefaultBounds = Bounds{Steps: 25, Documents: 5_000, Bytes: 128 << 20, Requests: 100}
-
-// idsAtOnce is how many queue ids are looked up at once.
-const idsAtOnce = 1_000
+var DefaultBounds = Bounds{Steps: 25, Documents: 5_000, Bytes: 128 << 20, Requests: 100, AtOnce: 1_000}
 
 // maxAnswer is the most documents that are looked up at once, an index's own limit.
 const maxAnswer = 10_000
@@ -181,7 +179,7 @@ func (w *web) askAll(ctx context.Context, frontier []int) error {
 func (w *web) batch(frontier []int) (n int, own, named []string) {
 	for _, i := range frontier {
 		names := w.ends[i].Names()
-		if n > 0 && len(named)+len(names)+1 > idsAtOnce {
+		if n > 0 && len(named)+len(names)+1 > w.bounds.AtOnce {
 			break
 		}
 		n++

@@ -118,6 +118,31 @@ type Counts struct {
 	Sent, Deferred, Bounced, Expired, Rejected, Discarded, Deleted, Held, Queued, Total int
 }
 
+// of is the number of recipients with a status, 0 for one that recipients are not counted by.
+func (c *Counts) of(status string) int {
+	switch status {
+	case Sent:
+		return c.Sent
+	case Deferred:
+		return c.Deferred
+	case Bounced:
+		return c.Bounced
+	case ExpiredStatus:
+		return c.Expired
+	case Rejected:
+		return c.Rejected
+	case Discarded:
+		return c.Discarded
+	case Deleted:
+		return c.Deleted
+	case HeldStatus:
+		return c.Held
+	case Queued:
+		return c.Queued
+	}
+	return 0
+}
+
 // Check is a verdict on the message or one of its recipients.
 type Check struct {
 	Program, Action, Stage, Text, Code, DSN string

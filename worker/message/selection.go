@@ -21,7 +21,7 @@ type Selection struct {
 	ID        string // a queue id, a message id or a document's _id
 	Client    string // who handed it in, see [HostPattern]
 	User      string // who was logged in, see [UserPattern]
-	Relay     string // the next hop, see [HostPattern]; its port may follow, and a name like "local"
+	Relay     string // the next hop, see [HostPattern], or a name like "local"
 	Server    string // ours, see [NamePattern]
 	Status    string // of the message, or of a recipient
 	Larger    int64  // bytes, at least
@@ -91,7 +91,9 @@ func (f *Filter) recipients(d *Document) bool {
 	case s.To != "" && !f.addressed(d):
 		return false
 	}
-	return s.Status == "" || d.Status == s.Status || slices.ContainsFunc(d.Recipients, func(r Recipient) bool { return r.Status == s.Status })
+	// The counts know of all recipients, shown or not.
+	return s.Status == "" || d.Status == s.Status || d.Counts.of(s.Status) > 0 ||
+		slices.ContainsFunc(d.Recipients, func(r Recipient) bool { return r.Status == s.Status })
 }
 
 // addressed tells whether it was written to whom is asked for. All final addresses
@@ -127,8 +129,9 @@ type Pattern struct {
 // AddressPattern reads what somebody gives for an address: a whole one
 // (alice@example.org, or <> for the null sender), a domain (@example.org), a local part (alice@), a part (alice),
 // or any of these with * for what may stand there.
-func AddressPattern(text string) Pattern {
-	text = foldCase(text)
+func AddressPattern(text string) Pattern { return addressPattern(foldCase(text)) }
+
+func addressPattern(text string) Pattern {
 	domain, ofDomain := strings.CutPrefix(text, "@")
 	switch {
 	case ofDomain:
@@ -144,12 +147,20 @@ func AddressPattern(text string) Pattern {
 }
 
 // HostPattern reads what somebody gives for a host: its name, a name with *,
-// .example.org for all below it, an IP address or a network (192.0.2.0/24).
+// .example.org for all below it, an IP address or a network (192.0.2.0/24), or as Postfix
+// logs it, mx.example.org[192.0.2.1]:25, of which the address counts. A port does not.
 func HostPattern(text string) Pattern {
 	if p, err := netip.ParsePrefix(text); err == nil {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		return Pattern{Text: text, Network: p.Masked()}
 	}
-	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil && a.Zone() == "" {
+	text = withoutPort(text)
+	if _, address, found := strings.Cut(text, "["); found && strings.HasSuffix(address, "]") {
+		text = strings.TrimSuffix(address, "]")
+	}
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
 		a = a.Unmap()
 		return Pattern{Text: a.String(), Network: netip.PrefixFrom(a, a.BitLen())}
 	}
@@ -162,11 +173,20 @@ func HostPattern(text string) Pattern {
 // UserPattern reads what somebody gives for a login, which is an address or a
 // bare name, as [AddressPattern] does.
 func UserPattern(text string) Pattern {
-	p := AddressPattern(text)
+	p := addressPattern(lowerASCII(text)) // the index keeps the case of logins, and folds no more than ASCII when it is asked
 	if p.Domain {
 		p.Text, p.Domain, p.Wildcard = "*@"+p.Text, false, true
 	}
 	return p
+}
+
+// withoutPort cuts off a port, which nothing but digits behind a colon is, and which an IPv6 address has outside of brackets only.
+func withoutPort(text string) string {
+	at := strings.LastIndexByte(text, ':')
+	if at <= 0 || at == len(text)-1 || strings.Trim(text[at+1:], "0123456789") != "" || strings.Contains(text[:at], ":") && text[at-1] != ']' {
+		return text
+	}
+	return text[:at]
 }
 
 // NamePattern reads a name, which may hold * for any text.

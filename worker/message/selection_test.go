@@ -147,6 +147,34 @@ func TestSelection(t *testing.T) {
 	}
 }
 
+// What the index and a log compare in the same way, at the edges.
+func TestSelectionAtTheEdges(t *testing.T) {
+	d := selectionMail()
+	d.Recipients[0].Relay = Relay{Hostname: "mx.bounce.test", IP: "203.0.113.7"}
+	d.SASL.Username = "JÖRG@Example.org"
+	d.Counts.Deferred = 7 // none of those that are shown
+	for _, s := range []Selection{
+		{Status: "deferred"}, {Relay: "mx.bounce.test[203.0.113.7]:25"}, {Relay: "203.0.113.7:25"}, {Relay: "MX.bounce.test:25"}, {Relay: "[203.0.113.7]"},
+		{Client: "web1.corp.test[192.0.2.11]"}, {Client: "::ffff:192.0.0.0/104"}, {Client: "0.0.0.0/0"}, {Relay: "::ffff:203.0.113.0/120"},
+		{User: "JÖRG"}, {User: "jÖrg@example.org"}, {User: "@EXAMPLE.org"},
+	} {
+		if !s.Filter().Matches(d) {
+			t.Errorf("%+v does not fit", s)
+		}
+	}
+	for _, s := range []Selection{{Status: "expired"}, {Client: "::/0"}, {Client: "::ffff:0:0/95"}, {Relay: "mx.bounce.test[203.0.113.8]:25"}, {Relay: ":25"}, {User: "jörg"}} {
+		if s.Filter().Matches(d) {
+			t.Errorf("%+v fits", s)
+		}
+	}
+	d.Client.IP, d.Recipients[0].Relay.IP = "2001:db8::9", "2001:db8::7"
+	for _, s := range []Selection{{Client: "::/0"}, {Client: "2001:db8::9"}, {Relay: "[2001:db8::7]:25"}, {Relay: "mx.bounce.test[2001:db8::7]:25"}, {Relay: "2001:db8::/32"}} {
+		if !s.Filter().Matches(d) {
+			t.Errorf("%+v does not fit", s)
+		}
+	}
+}
+
 // Of a message's recipients those are shown that are asked for.
 func TestSelectedRecipients(t *testing.T) {
 	d := selectionMail()
