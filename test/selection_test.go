@@ -34,8 +34,14 @@ func TestIndexAndLogSelectTheSame(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 15))
 	empty := 0
 	edges := [][]string{
-		{"--client", "::/0"}, {"--client", "0.0.0.0/0"}, {"--client", "::ffff:127.0.0.0/104"}, {"--client", "::ffff:0:0/95"}, {"--relay", "127.0.0.1[127.0.0.1]:2526"},
-		{"--user", "@corp.test"}, {"--status", "queued"}, {"--text", "*"},
+		{"--client", "::/0"},
+		{"--client", "0.0.0.0/0"},
+		{"--client", "::ffff:127.0.0.0/104"},
+		{"--client", "::ffff:0:0/95"},
+		{"--relay", "127.0.0.1[127.0.0.1]:2526"},
+		{"--user", "@corp.test"},
+		{"--status", "queued"},
+		{"--text", "*"},
 	}
 	for n := range 90 {
 		var args []string

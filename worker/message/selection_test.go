@@ -154,9 +154,18 @@ func TestSelectionAtTheEdges(t *testing.T) {
 	d.SASL.Username = "JÖRG@Example.org"
 	d.Counts.Deferred = 7 // none of those that are shown
 	for _, s := range []Selection{
-		{Status: "deferred"}, {Relay: "mx.bounce.test[203.0.113.7]:25"}, {Relay: "203.0.113.7:25"}, {Relay: "MX.bounce.test:25"}, {Relay: "[203.0.113.7]"},
-		{Client: "web1.corp.test[192.0.2.11]"}, {Client: "::ffff:192.0.0.0/104"}, {Client: "0.0.0.0/0"}, {Relay: "::ffff:203.0.113.0/120"},
-		{User: "JÖRG"}, {User: "jÖrg@example.org"}, {User: "@EXAMPLE.org"},
+		{Status: "deferred"},
+		{Relay: "mx.bounce.test[203.0.113.7]:25"},
+		{Relay: "203.0.113.7:25"},
+		{Relay: "MX.bounce.test:25"},
+		{Relay: "[203.0.113.7]"},
+		{Client: "web1.corp.test[192.0.2.11]"},
+		{Client: "::ffff:192.0.0.0/104"},
+		{Client: "0.0.0.0/0"},
+		{Relay: "::ffff:203.0.113.0/120"},
+		{User: "JÖRG"},
+		{User: "jÖrg@example.org"},
+		{User: "@EXAMPLE.org"},
 	} {
 		if !s.Filter().Matches(d) {
 			t.Errorf("%+v does not fit", s)
