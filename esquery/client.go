@@ -156,6 +156,8 @@ type Request struct {
 	// patience is how long the operation may last once it may begin, attempts that are repeated
 	// included. Zero is as long as the budget and the requests' own timeouts allow.
 	patience time.Duration
+	// wait is how long an answer is waited for, where that is longer than for others.
+	wait time.Duration
 	// beside tells a sign of life: it needs no place among the requests that are under way.
 	beside bool
 
@@ -298,7 +300,8 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			ctx, end = context.WithTimeout(ctx, req.patience)
 			defer end()
 		}
-		timeout := attempts.timeout(c.requestTimeout)
+		enough := max(c.requestTimeout, req.wait)
+		timeout := attempts.timeout(enough)
 		login := c.login.current()
 		res, failed := c.attempt(ctx, timeout, req, body, encoding, login)
 		leave()
@@ -310,7 +313,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Op, err)
 		}
-		if last != nil && timeout < c.requestTimeout && errors.Is(failed.Err, errTimeout) {
+		if last != nil && timeout < enough && errors.Is(failed.Err, errTimeout) {
 			// It was our budget that ran out: the earlier failure tells more.
 			return nil, last
 		}

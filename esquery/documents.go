@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"github.com/postweave/postweave/worker/message"
 )
@@ -154,9 +155,12 @@ func (d *Documents) Refresh(ctx context.Context) error {
 }
 
 // refresh makes what was indexed searchable and fails where a shard did not.
+// refreshWait is longer than the minute for which Elasticsearch waits for a shard that is not there, after which it says so.
+const refreshWait = 90 * time.Second
+
 func (c *Client) refresh(ctx context.Context, names string, class Class) error {
 	res, err := c.Do(ctx, Request{
-		Op: opRefresh, Method: http.MethodPost, Path: "/" + names + "/_refresh", Idempotent: true, Source: class == ClassSource,
+		Op: opRefresh, Method: http.MethodPost, Path: "/" + names + "/_refresh", Idempotent: true, Source: class == ClassSource, wait: refreshWait,
 	})
 	if err != nil {
 		return err

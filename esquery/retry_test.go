@@ -192,6 +192,28 @@ func TestSlowBodyMeetsTheDeadline(t *testing.T) {
 	})
 }
 
+// A request that takes long by its nature is waited for, and no other one.
+func TestLongRequestsAreWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(r *http.Request) (*http.Response, error) {
+			select {
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			case <-time.After(70 * time.Second):
+				return reply(200, `{}`), nil
+			}
+		}
+		long := reading
+		long.wait = refreshWait
+		c := scripted(t, Config{}, &script{start: time.Now(), steps: repeat(1, slow)})
+		if _, err := c.Do(t.Context(), long); err != nil {
+			t.Error(err)
+		}
+		_, err := scripted(t, Config{}, &script{start: time.Now(), steps: repeat(9, slow)}).Do(t.Context(), reading)
+		wantError(t, err, ClassUnavailable, "no answer in time")
+	})
+}
+
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

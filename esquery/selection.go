@@ -57,8 +57,8 @@ func recipientQueries(s *message.Selection) []object {
 	case s.OfRecipients():
 		on = append(on, term("recipients.status", s.Status))
 	default:
-		// The counts know of all recipients, shown or not. A probe's status is in none of them.
-		counted := object{"range": object{"counts." + s.Status: object{"gte": 1}}}
+		// The counts know of all recipients, shown or not. Those of a probe call what could be delivered sent.
+		counted := object{"bool": object{"filter": []object{term("kind", message.KindMessage), {"range": object{"counts." + s.Status: object{"gte": 1}}}}}}
 		all = append(all, either(term("status", s.Status), term("recipients.status", s.Status), counted))
 	}
 	if s.Slower > 0 {

@@ -43,6 +43,9 @@ type trafficCount struct {
 const fromEachShard = 5000
 
 // ask sends a search for aggregations, and decodes them.
+// countWait is how long a count of many messages may take: it goes through all of them.
+const countWait = 10 * time.Minute
+
 func (c *trafficCount) ask(ctx context.Context, op string, body object, into any) (*searchAnswer, error) {
 	body["query"], body["track_total_hits"] = c.query, false
 	if body["size"] == nil {
@@ -50,7 +53,7 @@ func (c *trafficCount) ask(ctx context.Context, op string, body object, into any
 	}
 	a, err := c.docs.client.search(ctx, Request{
 		Op: op, Method: http.MethodPost, Path: "/" + url.PathEscape(c.docs.alias) + "/_search",
-		Query: url.Values{"allow_partial_search_results": {"false"}}, Idempotent: true, Body: body.json(),
+		Query: url.Values{"allow_partial_search_results": {"false"}}, Idempotent: true, Body: body.json(), wait: countWait,
 	})
 	if err != nil {
 		return nil, err
@@ -132,6 +135,13 @@ type termsAnswer[B any] struct {
 func (c *trafficCount) note(section string, atMost int64) {
 	if atMost > 0 {
 		c.f.Notes = append(c.f.Notes, traffic.Note{Section: section, Text: fmt.Sprintf(
-			"the target has several shards, which do not tell all they have; what is listed may be up to %d too few", atMost)})
+			"the target has several shards, which do not tell all they have; what is listed may be up to %d too few, and names of no more than that may be missing", atMost)})
+	}
+}
+
+// exampleNote says that several shards may know of a text that is more frequent than the one shown.
+func (c *trafficCount) exampleNote(section string, doubtful bool) {
+	if doubtful {
+		c.f.Notes = append(c.f.Notes, traffic.Note{Section: section, Text: "the target has several shards, which do not tell all they have; an example may not be the most frequent one"})
 	}
 }

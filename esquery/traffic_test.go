@@ -273,7 +273,7 @@ func TestTrafficOfInventedDocuments(t *testing.T) {
 	docs := invented(4000, 7)
 	b.stored(docs)
 	f := b.sameFigures("all", docs, message.Selection{}, 0)
-	if len(f.Notes) != 1 || f.Notes[0].Section != "recipients" {
+	if len(f.Notes) != 1 || f.Notes[0].Section != "recipient_domains" {
 		t.Errorf("notes: %+v, want one on recipients beyond those of the documents", f.Notes)
 	}
 	for _, top := range []int{1, 2, 5, 1000} {

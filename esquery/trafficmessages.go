@@ -154,7 +154,10 @@ type refusalBucket struct {
 	Text  exampleAnswer
 }
 
-type exampleAnswer struct{ Buckets []struct{ Key string } }
+type exampleAnswer struct {
+	Error   int64 `json:"doc_count_error_upper_bound"`
+	Buckets []struct{ Key string }
+}
 
 func (e exampleAnswer) text() string {
 	if len(e.Buckets) == 0 {
@@ -226,17 +229,20 @@ func (c *trafficCount) ranking(section string, t termsAnswer[entryBucket]) traff
 
 func (c *trafficCount) takeRefusals(a *messagesAnswer) {
 	var all []traffic.Refusal
+	doubtful := false
 	others, short := a.Rejects.By.Others, a.Rejects.By.Error
 	for _, stage := range a.Rejects.By.Buckets {
 		others, short = others+stage.By.Others, short+stage.By.Error
 		for _, code := range stage.By.Buckets {
 			others, short = others+code.By.Others, short+code.By.Error
 			for _, dsn := range code.By.Buckets {
+				doubtful = doubtful || dsn.Text.Error > 0
 				all = append(all, traffic.Refusal{Stage: stage.Key, Code: code.Key, DSN: dsn.Key, Example: dsn.Text.text(), Rejects: dsn.Count})
 			}
 		}
 	}
 	c.note("rejects", short)
+	c.exampleNote("rejects", doubtful)
 	c.f.Rejects = traffic.RankRefusals(all, others, c.top)
 }
 

@@ -98,7 +98,9 @@ func (c *trafficCount) takeRecipients(a *recipientsAnswer) {
 		c.f.DeliveryTimes[i].Deliveries = a.Sent.Times.Buckets[i].Count
 	}
 	c.takeDomains(a)
-	c.note("relays", a.Sent.Hosts.Error+a.Sent.Hops.By.Error)
+	for _, section := range []string{"relays", "slow_relays"} {
+		c.note(section, a.Sent.Hosts.Error+a.Sent.Hops.By.Error)
+	}
 	relays := relaysOf(nil, a.Sent.Hosts, true)
 	relays = relaysOf(relays, a.Sent.Hops.By, false)
 	c.f.Relays, c.f.SlowRelays = traffic.RankRelays(relays, a.Sent.Hosts.Others+a.Sent.Hops.By.Others, c.top)
@@ -139,9 +141,12 @@ func relaysOf(out []traffic.Relay, t termsAnswer[relayBucket], host bool) []traf
 
 func (c *trafficCount) reasons(section string, t termsAnswer[reasonBucket]) traffic.Reasons {
 	all := make([]traffic.Reason, len(t.Buckets))
+	doubtful := false
 	for i, b := range t.Buckets {
+		doubtful = doubtful || b.Text.Error > 0
 		all[i] = traffic.Reason{DSN: b.Key, Example: b.Text.text(), Recipients: b.Count}
 	}
 	c.note(section, t.Error)
+	c.exampleNote(section, doubtful)
 	return traffic.RankReasons(all, t.Others, c.top)
 }

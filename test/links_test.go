@@ -249,7 +249,7 @@ func TestTraceShowsJourneysAsATable(t *testing.T) {
 	if got := s.Must("trace", "--follow-links", "--queue-id", "1A00000A"); got.Stdout != "" || !strings.Contains(got.Stderr, "no message fits") {
 		t.Errorf("%+v", got)
 	}
-	if got := s.Must("trace", "--follow-links", "--from", "s@example.com", "--limit", "1"); !strings.Contains(got.Stderr, "there are more than") {
+	if got := s.Must("trace", "--follow-links", "--from", "s@example.com", "--limit", "1"); !strings.Contains(got.Stderr, "there are more messages") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -48,13 +48,19 @@ func (l *logFiles) flags(f *flagSet) {
 // given tells whether logs are read.
 func (l *logFiles) given() bool { return len(l.Files) > 0 }
 
+// asksIndex tells whether an index is asked, where logs could be.
+func (l *logFiles) asksIndex() bool { return !l.given() }
+
 // settle takes the arguments for further files: a shell makes several of -f mail.log*.
 func (l *logFiles) settle(args []string) error {
 	if !l.given() {
 		if l.Year != 0 || l.Zone != time.UTC || l.Window != defaultWindow {
 			return errors.New("--year, --timezone and --window are about a log: name one with -f")
 		}
-		return noArguments(args)
+		if err := noArguments(args); err != nil {
+			return fmt.Errorf("%w: a log file is given with -f", err)
+		}
+		return nil
 	}
 	l.Files = append(l.Files, args...)
 	return l.checkStdin()

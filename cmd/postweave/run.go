@@ -133,6 +133,9 @@ func (a *app) dispatch(ctx context.Context, c command, args, environ []string) i
 		a.logger.Error(c.name+" failed", zap.Int("exit_code", code), zap.Error(err))
 	default:
 		a.sayError(err)
+		if x, ok := act.(interface{ asksIndex() bool }); ok && code == exitUnavailable && x.asksIndex() {
+			a.say("a log file can be asked in place of the index: -f /var/log/mail.log")
+		}
 	}
 	return code
 }

@@ -33,7 +33,7 @@ var messageStatuses = []string{
 }
 
 func (s *selectionFlags) flags(f *flagSet) {
-	f.value(&s.From, "from", "ADDRESS", "sender, @domain or a part; <> for bounces")
+	f.value(&s.From, "from", "ADDRESS", "sender, @domain or a part; '<>' for bounces")
 	f.value(&s.To, "to", "ADDRESS", "recipient, @domain or a part")
 	f.value(&s.Text, "text", "WORDS", "words of addresses and subject, without regard to accents")
 	f.value(&s.Subject, "subject", "WORDS", "words of the subject")
@@ -60,6 +60,7 @@ func (s *selectionFlags) settle(now time.Time) error {
 			return fmt.Errorf("--message-id: %q holds no message id", given)
 		}
 	}
+	s.From, s.To, s.QueueID = bareAddress(s.From), bareAddress(s.To), strings.TrimRight(s.QueueID, ":,")
 	var sinceErr, untilErr error
 	s.Since, sinceErr = optionalMoment("since", s.since, now, false)
 	s.Until, untilErr = optionalMoment("until", s.until, now, true)
@@ -70,6 +71,15 @@ func (s *selectionFlags) settle(now time.Time) error {
 		return fmt.Errorf("--since %s lies after --until %s", s.since, s.until)
 	}
 	return nil
+}
+
+// bareAddress takes an address out of what a mail program shows of it: Alice <alice@example.org>.
+func bareAddress(given string) string {
+	_, address, found := strings.Cut(given, "<")
+	if address, closed := strings.CutSuffix(strings.TrimSpace(address), ">"); found && closed && strings.Contains(address, "@") {
+		return address
+	}
+	return given
 }
 
 func bareMessageID(given string) string {

@@ -16,7 +16,7 @@ Where something by that name has another shape it is left alone, and the message
 
 --print needs no server. It writes to stdout the template, for those who install it by other
 means, or the least roles for a login: "worker" for the other commands, "setup" for this one,
-"reader" for trace. One alone is what PUT _security/role/NAME takes; "role" is all three by
+"reader" for trace and report. One alone is what PUT _security/role/NAME takes; "role" is all three by
 their names, to pick role_descriptors of an API key from.`,
 	example: `postweave setup --es-url https://es1:9200 --es-api-key-file /run/secrets/es-setup
 postweave setup --print role-worker > role.json`,

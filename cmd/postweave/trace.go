@@ -144,7 +144,7 @@ func (o *traceOptions) run(ctx context.Context, a *app) error {
 	if err = errors.Join(err, out.close()); err != nil {
 		return err
 	}
-	a.sayListed(listed, more)
+	o.sayListed(a, listed, more)
 	if p, ok := out.(*recipientPrinter); ok && p.beyond > 0 {
 		a.say("%s more recipients than a document lists: only those are shown here", counted(p.beyond, "message has", "messages have"))
 	}
@@ -191,11 +191,11 @@ func (o *traceOptions) count(ctx context.Context, a *app) error {
 }
 
 // sayListed says what the list alone does not show.
-func (a *app) sayListed(listed int, more bool) {
+func (o *traceOptions) sayListed(a *app, listed int, more bool) {
 	switch {
 	case listed == 0:
-		a.say("no message fits; --subject and --text take whole words (or invo*), --queue-id minds upper and lower case, and a longer range is --since 30d")
+		o.sayNothingFits(a)
 	case more:
-		a.say("there are more than these %s, see --limit", counted(listed, "message", "messages"))
+		a.say("there are more messages that fit, see --limit")
 	}
 }

@@ -109,7 +109,7 @@ func (o *traceOptions) follow(ctx context.Context, a *app) error {
 	if err = errors.Join(err, out.close()); err != nil {
 		return err
 	}
-	a.sayListed(found, journeys.More)
+	o.sayListed(a, found, journeys.More)
 	a.sayFollowed(&journeys)
 	return nil
 }

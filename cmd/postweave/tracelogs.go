@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,7 @@ import (
 // an index would give them, and tells whether there are more.
 func (o *traceOptions) findInLogs(ctx context.Context, a *app, emit func(document) error) (more bool, err error) {
 	found, more, err := o.pickFromLogs(ctx, a)
-	if err != nil && (len(found) == 0 || ctx.Err() != nil) { // of a log that was not read to its end, the newest are not known
+	if err != nil && (len(found) == 0 || ctx.Err() != nil || errors.Is(err, errTooMuch)) { // of a log that was not read to its end, the newest are not known
 		return false, err
 	}
 	for _, d := range found { // what was read before an error is right
@@ -91,6 +92,8 @@ type firsts struct {
 // maxPicked bounds what is kept of a log, in bytes.
 const maxPicked = 256 << 20
 
+var errTooMuch = errors.New("the messages that fit take more than 256 MiB")
+
 func (f *firsts) offer(d *message.Document, limit int) error {
 	switch {
 	case len(f.documents) < limit:
@@ -105,7 +108,7 @@ func (f *firsts) offer(d *message.Document, limit int) error {
 		f.more = true
 	}
 	if f.weight > maxPicked {
-		return fmt.Errorf("the first %s that fit take more than 256 MiB: ask for fewer with --limit, or count them with --count", counted(len(f.documents), "message", "messages"))
+		return fmt.Errorf("%w: ask for fewer with --limit, or count them with --count", errTooMuch)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/postweave/postweave/esquery"
 	"github.com/postweave/postweave/worker/journey"
@@ -55,7 +56,7 @@ func (o *traceOptions) checkShow() error {
 		return nil
 	}
 	// As documents have it: a message id stands in angle brackets everywhere else.
-	if o.ID = bareMessageID(o.show); o.ID == "" {
+	if o.ID = strings.TrimRight(bareMessageID(o.show), ":,"); o.ID == "" {
 		return fmt.Errorf("--show: %q holds no id", o.show)
 	}
 	switch {
@@ -132,7 +133,7 @@ func (a *app) sayShown(found int, j *journey.Journeys, filtered bool) {
 	case found == 0:
 		a.say("no message has this queue id, message id or _id; queue ids mind upper and lower case")
 	case j.More:
-		a.say("there are more than these %s with this id, see --limit and --since", counted(found, "message", "messages"))
+		a.say("there are more messages with this id, see --limit and --since")
 	case found > 1:
 		a.say("%s have this id, the newest first", counted(found, "message", "messages"))
 	}

@@ -64,6 +64,8 @@ type figuresOptions struct {
 
 	json   bool
 	target string // of the settings, for the page
+	// unasked tells that the range is the default.
+	unasked bool
 }
 
 func (o *figuresOptions) flags(f *flagSet) {
@@ -106,7 +108,9 @@ func (o *figuresOptions) check(args []string, now time.Time) error {
 		return err
 	}
 	if !o.given() && o.since == "" && o.until == "" {
-		o.Since = now.UTC().Add(-defaultReport)
+		// Up to now, and not to the newest message: what stood still, or one from the future, is to be seen.
+		o.Since, o.Until = now.UTC().Add(-defaultReport), now.UTC()
+		o.unasked = true
 	}
 	return nil
 }
@@ -124,7 +128,10 @@ func (o *figuresOptions) run(ctx context.Context, a *app) error {
 		return err
 	}
 	if figures.First.IsZero() {
-		a.say("no message fits; a longer range is --since 30d")
+		o.sayNothingFits(a)
+	}
+	if o.unasked && o.Output != outputHTML && o.Output != outputObject {
+		a.say("the range is %s: --since and --until name another", rangeText(o.Since, o.Until))
 	}
 	if o.Output == outputText || o.Output == outputCSV { // in the other outputs they stand beside the figures
 		for _, n := range figures.Notes {

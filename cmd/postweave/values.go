@@ -122,8 +122,21 @@ func checkYear(s string, t time.Time) error {
 }
 
 // parseMoment reads what parseDay reads, or a duration that counts back from now.
-// endOfDay moves a day to its end, for an upper bound that includes it.
+// endOfDay moves a day to its end, for an upper bound that includes it. Beside these it takes today and
+// yesterday, and a time as tables show it.
 func parseMoment(s string, now time.Time, endOfDay bool) (time.Time, error) {
+	today := now.UTC().Truncate(24 * time.Hour)
+	switch s {
+	case "today":
+		s = today.Format(time.DateOnly)
+	case "yesterday":
+		s = today.AddDate(0, 0, -1).Format(time.DateOnly)
+	}
+	for _, layout := range []string{time.DateTime, "2006-01-02 15:04"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, checkYear(s, t)
+		}
+	}
 	t, isDay, err := parseDay(s)
 	switch {
 	case err == nil && isDay && endOfDay:

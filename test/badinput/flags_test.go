@@ -26,7 +26,7 @@ var searchWords = []string{
 	"size", "track_total_hits", "query", "bool", "filter", "should", "minimum_should_match", "term", "terms", "match", "range", "value", "operator",
 	"sort", "order", "missing", "format", "gte", "lt", "_source",
 	"from", "from_domain", "to", "to_domain", "recipients.orig_to", "subject", "message_id", "queue_id", "client.ip", "client.hostname", "status",
-	"nested", "path", "must_not", "excludes", "counts.sent", "wildcard", "case_insensitive", "ids", "values", "match_none", "search", "subjects", "sasl.username", "mode",
+	"nested", "path", "must_not", "excludes", "kind", "counts.sent", "wildcard", "case_insensitive", "ids", "values", "match_none", "search", "subjects", "sasl.username", "mode",
 	"recipients.to", "recipients.domain", "recipients.delay", "recipients.relay.ip", "recipients.relay.hostname", "recipients.relay.name",
 	"recipients.status", "@timestamp", "open", "host.name", "links.queue_id", "recipients.remote_queue_id", "seq_no_primary_term", "docvalue_fields",
 }

@@ -91,8 +91,8 @@ func (f *Filter) recipients(d *Document) bool {
 	case s.To != "" && !f.addressed(d):
 		return false
 	}
-	// The counts know of all recipients, shown or not.
-	return s.Status == "" || d.Status == s.Status || d.Counts.of(s.Status) > 0 ||
+	// The counts know of all recipients, shown or not. Those of a probe call what could be delivered sent.
+	return s.Status == "" || d.Status == s.Status || d.Kind == KindMessage && d.Counts.of(s.Status) > 0 ||
 		slices.ContainsFunc(d.Recipients, func(r Recipient) bool { return r.Status == s.Status })
 }
 

@@ -176,6 +176,10 @@ func TestSelectionAtTheEdges(t *testing.T) {
 			t.Errorf("%+v fits", s)
 		}
 	}
+	probe := &Document{Kind: KindProbe, Status: Deliverable, Recipients: []Recipient{{To: "a@b", Status: Deliverable}}, Counts: Counts{Sent: 1, Total: 1}}
+	if sent, could := (Selection{Status: Sent}), (Selection{Status: Deliverable}); sent.Filter().Matches(probe) || !could.Filter().Matches(probe) {
+		t.Error("a probe that says an address could be delivered to is taken for sent mail")
+	}
 	d.Client.IP, d.Recipients[0].Relay.IP = "2001:db8::9", "2001:db8::7"
 	for _, s := range []Selection{{Client: "::/0"}, {Client: "2001:db8::9"}, {Relay: "[2001:db8::7]:25"}, {Relay: "mx.bounce.test[2001:db8::7]:25"}, {Relay: "2001:db8::/32"}} {
 		if !s.Filter().Matches(d) {

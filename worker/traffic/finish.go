@@ -49,7 +49,7 @@ func (b *bounded[V]) notes(section string) []Note {
 	if b.missing == 0 {
 		return nil
 	}
-	return []Note{{section, fmt.Sprintf("there are more names than fit in memory; what is listed may be up to %d too few", b.missing)}}
+	return []Note{{section, fmt.Sprintf("there are more names than fit in memory; what is listed may be up to %d too few, and names of no more than that may be missing", b.missing)}}
 }
 
 func (t *Tally) clients(top int) Ranking {
@@ -131,8 +131,10 @@ func (t *Tally) notes() []Note {
 	add(t.addresses.notes("clients"))
 	add(t.users.notes("users"))
 	add(t.servers.notes("servers"))
-	add(t.hosts.notes("relays"))
-	add(t.hops.notes("relays"))
+	for _, section := range []string{"relays", "slow_relays"} {
+		add(t.hosts.notes(section))
+		add(t.hops.notes(section))
+	}
 	add(t.bounced.notes("bounces"))
 	add(t.deferred.notes("deferrals"))
 	add(t.rejected.notes("rejects"))
@@ -157,6 +159,6 @@ func HiddenNote(all, shown int64) []Note {
 	if shown >= all {
 		return nil
 	}
-	return []Note{{"recipients", fmt.Sprintf(
-		"%d of %d recipients are in the totals and not in domains, relays, times and reasons: a document holds the first 1000 of a message", all-shown, all)}}
+	return []Note{{"recipient_domains", fmt.Sprintf(
+		"%d of %d recipients are in the totals and not in domains, relays, times and reasons: a document holds the 1000 of a message that fared worst", all-shown, all)}}
 }
