@@ -41,7 +41,8 @@ type sample struct {
 
 // sampledHost is one server in the sample.
 type sampledHost struct {
-	mails, subjects int // lines with a Message-ID, lines with a subject
+	named, handedIn queueIDs // those with a line of a Message-ID, and of an origin
+	subjects        int      // lines with one
 	newest          time.Time
 	lags            []time.Duration // from stamp to ingest time
 }
@@ -135,6 +136,27 @@ func ingestDates(f *fields) []object {
 	return out
 }
 
+// queueIDs are the queue ids of some lines, no more than the sample has lines.
+type queueIDs map[string]struct{}
+
+func (q *queueIDs) add(id string) {
+	if *q == nil {
+		*q = make(queueIDs)
+	}
+	(*q)[strings.Clone(id)] = struct{}{}
+}
+
+// mails counts those that somebody handed in, of which the sample has the header's line as well: header_checks never see
+// notices, and a sample of a night or of a storm of bounces may hold nothing else.
+func (h *sampledHost) mails() (n int) {
+	for id := range h.named {
+		if _, found := h.handedIn[id]; found {
+			n++
+		}
+	}
+	return n
+}
+
 // add counts one line.
 func (s *sample) add(d decoded, ingested time.Time) {
 	s.lines++
@@ -166,7 +188,9 @@ func (s *sample) add(d decoded, ingested time.Time) {
 	case postlog.Unknown:
 		s.unknown++
 	case postlog.MessageID:
-		host.mails++
+		host.named.add(event.QueueID)
+	case postlog.Client, postlog.Pickup:
+		host.handedIn.add(event.QueueID)
 	case postlog.Verdict:
 		if message.HoldsSubject(&event) {
 			host.subjects++
@@ -215,18 +239,17 @@ func (x *examination) judge(s *sample) {
 	x.clocksOfServers(s)
 }
 
-// judgeSubjects tells whether header_checks logs subjects. A few mails have none by themselves, notices
-// for one.
+// judgeSubjects tells whether header_checks logs subjects. A few mails have none by themselves.
 func (x *examination) judgeSubjects(s *sample) {
 	mails, subjects, logging := 0, 0, 0
 	var without []string
 	for _, host := range s.servers() {
 		h := s.hosts[host]
-		mails, subjects = mails+h.mails, subjects+h.subjects
+		mails, subjects = mails+h.mails(), subjects+h.subjects
 		if h.subjects > 0 {
 			logging++
 		}
-		if h.mails >= enoughMails && h.subjects == 0 {
+		if h.mails() >= enoughMails && h.subjects == 0 {
 			without = append(without, host)
 		}
 	}

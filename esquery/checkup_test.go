@@ -1,11 +1,14 @@
 package esquery
 
 import (
+	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postweave/postweave/worker/message"
 )
 
 // Stamps of another time zone are told from lines that are late for any other reason.
@@ -39,6 +42,30 @@ func TestZoneOff(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
+}
+
+// Notices alone, which header_checks never see, tell nothing of subjects.
+func TestMailsOfASample(t *testing.T) {
+	s := &sample{hosts: map[string]*sampledHost{}, seen: map[uint64]bool{}, seed: maphash.MakeSeed()}
+	for i, text := range []string{
+		"1A000001: message-id=<notice@x>", "1A000002: message-id=<one@x>", "1A000002: client=c.example[192.0.2.1]", "1A000002: message-id=<again@x>",
+		"1A000003: client=c.example[192.0.2.1]", "1A000004: uid=1000 from=<root>", "1A000004: message-id=<two@x>",
+	} {
+		s.add(decoded{host: "mx1", line: message.Line{Time: time.Unix(int64(i), 0), Program: program(text), Text: text}}, time.Time{})
+	}
+	if got := s.hosts["mx1"].mails(); got != 2 {
+		t.Errorf("%d mails, want the two that were handed in and have a message id", got)
+	}
+}
+
+func program(text string) string {
+	switch {
+	case strings.Contains(text, "client="):
+		return "postfix/smtpd"
+	case strings.Contains(text, "uid="):
+		return "postfix/pickup"
+	}
+	return "postfix/cleanup"
 }
 
 func TestVersionBefore(t *testing.T) {

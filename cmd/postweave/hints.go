@@ -23,9 +23,9 @@ func (s *selectionFlags) hints() (hints []string) {
 		hint(whole && !strings.HasPrefix(address, "@") && !strings.HasSuffix(address, "@"), "an address with an @ is taken for a whole one, unless it has a *")
 		hint(strings.HasPrefix(address, "@") && whole, "a domain is taken for a whole one, unless it has a *")
 	}
-	hint(s.Subject != "" || s.Text != "", "words are whole ones (or invo*)")
+	hint(s.Subject != "" || s.Text != "", "words are whole ones, unless they have a *")
 	hint(s.QueueID != "" || s.MessageID != "", "ids are whole ones, queue ids mind upper and lower case")
-	hint(s.Client != "" || s.Relay != "" || s.Server != "", "names of hosts are whole ones (or .example.com, mx*, 192.0.2.0/24)")
+	hint(s.Client != "" || s.Relay != "" || s.Server != "", "names of hosts are whole ones, unless they have a * or a dot in front")
 	hint(!s.Since.IsZero() || !s.Until.IsZero(), "the range is "+rangeText(s.Since, s.Until))
 	return slices.Compact(hints)
 }
