@@ -47,7 +47,7 @@ func (s *selectionFlags) flags(f *flagSet) {
 	f.size(&s.Larger, "larger", 1, "of this size or bigger (10MB)")
 	f.duration(&s.Slower, "slower", "that took this long or longer to a recipient (5m)")
 	f.toggle(&s.Open, "open", "of which no end was seen")
-	f.value(&s.since, "since", "DAY|TIME|AGO", "arrived then or later (UTC day, RFC 3339 or 6d)")
+	f.value(&s.since, "since", "DAY|TIME|AGO", "arrived then or later (UTC day, yesterday, RFC 3339 or 6d)")
 	f.value(&s.until, "until", "DAY|TIME|AGO", "arrived before then; a day is included")
 }
 
@@ -60,7 +60,13 @@ func (s *selectionFlags) settle(now time.Time) error {
 			return fmt.Errorf("--message-id: %q holds no message id", given)
 		}
 	}
-	s.From, s.To, s.QueueID = bareAddress(s.From), bareAddress(s.To), strings.TrimRight(s.QueueID, ":,")
+	if given := s.QueueID; given != "" {
+		s.QueueID = strings.TrimRight(given, ":,") // as it is copied from a log
+		if s.QueueID == "" {
+			return fmt.Errorf("--queue-id: %q holds no queue id", given)
+		}
+	}
+	s.From, s.To = bareAddress(s.From), bareAddress(s.To)
 	var sinceErr, untilErr error
 	s.Since, sinceErr = optionalMoment("since", s.since, now, false)
 	s.Until, untilErr = optionalMoment("until", s.until, now, true)

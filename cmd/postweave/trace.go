@@ -102,10 +102,10 @@ func (o *traceOptions) check(args []string, now time.Time) error {
 	if err := settleOutput(&o.Output, o.json, outputTable); err != nil {
 		return err
 	}
-	if err := o.selectionFlags.settle(now); err != nil {
+	if err := o.checkShow(); err != nil {
 		return err
 	}
-	if err := o.checkShow(); err != nil {
+	if err := o.selectionFlags.settle(now); err != nil {
 		return err
 	}
 	switch {

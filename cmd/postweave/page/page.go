@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postweave/postweave/worker/traffic"
@@ -30,12 +31,13 @@ var pageText string
 //go:embed page.css
 var styleText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+// pageTemplate is parsed when a page is made: no other command is to wait for it.
+var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
 
 // Write writes the page: the same bytes for the same report.
 func Write(w io.Writer, r *Report) error {
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, r.view()); err != nil {
+	if err := pageTemplate().Execute(&b, r.view()); err != nil {
 		return fmt.Errorf("cannot make the page: %w", err)
 	}
 	if _, err := b.WriteTo(w); err != nil {
